@@ -1,0 +1,96 @@
+"""Every config field once, with its default, its unit and the reason it exists.
+
+A recipe (`digits.py`, `cifar.py`, ...) calls `get_config()`, changes what differs and returns.
+Numbers that follow from others are derived, never written twice: the learning-rate boundaries are
+fractions of `steps`, so shortening a run scales its schedule.
+"""
+
+import difflib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The schema, filled with the CIFAR protocol of He et al. 2015, section 4.2."""
+    config = ConfigDict()
+    config.seed = 0  # Parameters, sample order and augmentation all follow from it.
+    config.steps = 64_000  # Optimizer updates.
+    config.batch_size = 128  # Global batch in examples; divisible by the replica count.
+    config.eval_batch_size = 512  # Global; any size, evaluation pads and masks.
+
+    config.model = ConfigDict()
+    config.model.name = "cifar"  # A key of resinc.networks.NETWORKS.
+    config.model.block = "residual"  # A key of resinc.blocks.BLOCKS.
+    config.model.depth = 20  # Weighted layers; 6n+2 for the CIFAR family.
+    config.model.width = 16  # Channels of the first stage; the paper's networks have 16.
+    config.model.shortcut = "A"  # A key of resinc.ops.shortcut.SHORTCUTS; ignored by plain blocks.
+    config.model.scan = True  # One compiled block per stage instead of n: compile time flat in n.
+    config.model.remat = False  # Recompute each block in the backward pass: memory for time.
+    config.model.dtype = "float32"  # Of activations ("bfloat16" too); parameters stay float32.
+    config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
+    config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.
+
+    config.data = ConfigDict()
+    config.data.name = "digits"  # A key of resinc.data.DATASETS.
+    config.data.dir = ""  # TFDS directory; else TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    config.data.validation_size = -1  # Examples held out of the training set; -1: the set's own.
+    config.data.split_seed = 0  # Of the train/validation split; not `seed`: all seeds share it.
+    config.data.augment = "none"  # "none", "crop" or "crop_flip".
+    config.data.crop_pad = 4  # Pixels of zero padding on each side before the random crop.
+    config.data.normalize = "pixel_mean"  # "pixel_mean", "channel" or "none".
+
+    config.optimizer = ConfigDict()
+    config.optimizer.name = "momentum"  # A key of resinc.train.optimizer.OPTIMIZERS.
+    config.optimizer.lr = 0.1  # Peak learning rate.
+    config.optimizer.momentum = 0.9  # Also Adam's first decay.
+    config.optimizer.nesterov = False
+    config.optimizer.weight_decay = 1e-4  # Of the L2 penalty, added to the gradient.
+    config.optimizer.decay_on = "all"  # "all" (the papers' Caffe and Torch) or "kernels".
+
+    config.schedule = ConfigDict()
+    config.schedule.name = "step"  # A key of resinc.train.optimizer.SCHEDULES.
+    config.schedule.boundaries = (0.5, 0.75)  # Fractions of `steps`: 32k and 48k of 64k.
+    config.schedule.factor = 0.1  # Multiplies the rate at each boundary.
+    config.schedule.warmup = 0.0  # Fraction of `steps` spent at warmup_factor * lr.
+    config.schedule.warmup_factor = 0.1  # He et al.: 0.01 instead of 0.1 for the 110-layer net.
+
+    config.parallel = ConfigDict()
+    config.parallel.backend = "pmap"  # A key of resinc.train.parallel.BACKENDS.
+    config.parallel.replicas = 0  # 0: one per device; the "vmap" backend takes any number.
+
+    config.log_every_steps = 100  # Training metrics are means over this window.
+    config.eval_every_steps = 1_000  # Validation and test error; 0: at the end only.
+    config.checkpoint_every_steps = 1_000  # Also at every evaluation and at the end.
+    config.checkpoints_to_keep = 2  # Newest; the best on validation is kept besides.
+    return config
+
+
+def parse_arg(arg: str | None, **defaults: Any) -> ConfigDict:
+    """Read what follows the colon in `--config=configs/cifar.py:depth=56,block=plain`.
+
+    Args:
+      arg: comma-separated `name=value`, or nothing.
+      **defaults: every name that the recipe takes; a value is converted to its default's type.
+
+    Raises:
+      ValueError: an unknown name, a missing `=`, or a value of another type.
+    """
+    values = dict(defaults)
+    for item in filter(None, (arg or "").split(",")):
+        name, equals, text = item.partition("=")
+        if name not in defaults or not equals:
+            near = difflib.get_close_matches(name, defaults, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(
+                f"config argument {item!r} is not name=value with a name this recipe takes{hint}: "
+                f"{', '.join(defaults)}"
+            )
+        kind = type(defaults[name])
+        try:
+            values[name] = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise ValueError(
+                f"config argument {item!r}: {text!r} is not of type {kind.__name__}"
+            ) from None
+    return ConfigDict(values)
