@@ -58,6 +58,7 @@ def get_config() -> ConfigDict:
     config.parallel = ConfigDict()
     config.parallel.backend = "pmap"  # A key of resinc.train.parallel.BACKENDS.
     config.parallel.replicas = 0  # 0: one per device; the "vmap" backend takes any number.
+    config.parallel.deterministic = True  # GPU kernels that give the same bits each time.
 
     config.log_every_steps = 100  # Training metrics are means over this window.
     config.eval_every_steps = 1_000  # Validation and test error; 0: at the end only.
@@ -88,7 +89,9 @@ def parse_arg(arg: str | None, **defaults: Any) -> ConfigDict:
             )
         kind = type(defaults[name])
         try:
-            values[name] = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            values[name] = (
+                {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            )
         except (ValueError, KeyError):
             raise ValueError(
                 f"config argument {item!r}: {text!r} is not of type {kind.__name__}"

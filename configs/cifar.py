@@ -13,13 +13,13 @@ from configs import base
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    arg = base.parse_arg(arg, depth=20, block="residual", dataset="cifar10")
+    args = base.parse_arg(arg, depth=20, block="residual", dataset="cifar10")
     config = base.get_config()
-    config.model.depth = arg.depth
-    config.model.block = arg.block
-    config.data.name = arg.dataset
+    config.model.depth = args.depth
+    config.model.block = args.block
+    config.data.name = args.dataset
     config.data.augment = "crop_flip"
-    if arg.depth >= 110:
+    if args.depth >= 110:
         # "we use 0.01 to warm up the training until the training error is below 80% (about 400
         # iterations)": 400 of 64,000 steps, scaled with `steps` like the rest of the schedule.
         config.schedule.warmup = 400 / 64_000

@@ -1,6 +1,6 @@
 """Depth on scikit-learn's digits: 1,797 real 8x8 images, no download, minutes on a CPU.
 
-    resinc train --config=configs/digits.py:depth=56,block=residual --workdir=runs/digits-56
+resinc train --config=configs/digits.py:depth=56,block=residual --workdir=runs/digits-56
 """
 
 from ml_collections import ConfigDict
@@ -9,11 +9,11 @@ from configs import base
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    arg = base.parse_arg(arg, depth=20, block="residual")
+    args = base.parse_arg(arg, depth=20, block="residual")
     config = base.get_config()
     config.steps = 160  # 16 epochs of 10 batches.
-    config.model.depth = arg.depth
-    config.model.block = arg.block
+    config.model.depth = args.depth
+    config.model.block = args.block
     config.data.name = "digits"
     config.log_every_steps = 10
     config.eval_every_steps = 20

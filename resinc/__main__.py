@@ -1,0 +1,5 @@
+import sys
+
+from resinc.cli import main
+
+sys.exit(main())

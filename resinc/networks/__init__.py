@@ -1,0 +1,24 @@
+"""Networks: stem, stages of blocks, head. To add one: its file, and its line here."""
+
+from typing import Any
+
+import flax.linen as nn
+
+from resinc.networks import cifar
+from resinc.registry import lookup
+
+NETWORKS = {"cifar": cifar.build}
+
+
+def build(section: Any, num_classes: int, norm_axis: str | None = None) -> nn.Module:
+    """The Linen module of a `config.model` section: `network.apply(variables, x, train)`.
+
+    Args:
+      section: `config.model`.
+      num_classes: k, columns of the logits.
+      norm_axis: name of the replica axis, used when `section.sync_batch_norm`.
+
+    Raises:
+      InputError: an unknown name, or a depth that the network does not have.
+    """
+    return lookup(NETWORKS, section.name, "network")(section, num_classes, norm_axis)

@@ -1,0 +1,1 @@
+"""Stateless primitives that know no architecture."""

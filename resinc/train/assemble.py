@@ -1,0 +1,48 @@
+"""What a config builds before there is any data or state; every field is checked here."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from resinc import data, networks
+from resinc.data import augment
+from resinc.errors import InputError
+from resinc.registry import lookup
+from resinc.train.optimizer import make_optimizer, make_schedule
+from resinc.train.parallel import AXIS, Replicas, make_replicas
+
+
+class Machine(NamedTuple):
+    """The parts of a run that follow from its config alone."""
+
+    config: ConfigDict
+    replicas: Replicas
+    network: Any
+    schedule: Callable
+    optimizer: Any
+
+
+def assemble(config: ConfigDict) -> Machine:
+    """Build and check everything that needs neither data nor a compiler.
+
+    Raises:
+      InputError: a field out of its range; says which, its value and the rule.
+    """
+    for field in ("steps", "batch_size", "eval_batch_size", "log_every_steps"):
+        if config[field] < 1:
+            raise InputError(f"{field} {config[field]} is not positive")
+    for field in ("eval_every_steps", "checkpoint_every_steps"):
+        if config[field] < 0:
+            raise InputError(f"{field} {config[field]} is negative; 0 means at the end only")
+    if config.checkpoints_to_keep < 1:
+        raise InputError(f"checkpoints_to_keep {config.checkpoints_to_keep} is not positive")
+    spec = lookup(data.DATASETS, config.data.name, "dataset")
+    network = networks.build(config.model, spec.num_classes, AXIS)
+    lookup(augment.AUGMENTATIONS, config.data.augment, "augmentation")
+    lookup(augment.NORMALIZATIONS, config.data.normalize, "normalisation")
+    schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
+    optimizer = make_optimizer(config.optimizer, schedule)
+    parallel = config.parallel
+    replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
+    return Machine(config, replicas, network, schedule, optimizer)

@@ -1,0 +1,191 @@
+"""One training run, from a config to a finished folder; it can be killed at any moment.
+
+Order matters in three places. All that can be refused is refused before anything is written or
+compiled. The metrics of a step are fetched after the next step was dispatched, so the device never
+waits. At a checkpoint the metrics up to it reach the disk first: what a resumed run finds is then
+never behind its state, and what is ahead of it is cut off.
+"""
+
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from resinc import config as config_file
+from resinc import data
+from resinc.data import augment
+from resinc.data.order import batch_indices
+from resinc.train import provenance, workdir
+from resinc.train.assemble import Machine, assemble
+from resinc.train.checkpoint import Checkpoints
+from resinc.train.evaluate import Evaluator, Result
+from resinc.train.progress import Meter, RunProgress
+from resinc.train.signals import Stop, stop_on_signal
+from resinc.train.state import init_state
+from resinc.train.step import Report, make_train_step
+from resinc.train.writer import MetricsWriter
+
+
+class Outcome(NamedTuple):
+    """How a run ended: `state` is done, diverged or interrupted; `signal` where interrupted."""
+
+    state: str
+    step: int
+    message: str = ""
+    signal: signal.Signals | None = None
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+    def __init__(self, step: int):
+        super().__init__(f"the loss became non-finite at step {step}")
+        self.step = step
+
+
+def train(config: ConfigDict, folder: Path) -> Outcome:
+    """Train to `config.steps`, resuming what `folder` holds.
+
+    Args:
+      config: a filled `configs.base` schema.
+      folder: workdir of the run; created if need be.
+
+    Raises:
+      InputError: the config, the data or the folder cannot be used; nothing was changed.
+    """
+    machine = assemble(config)
+    with workdir.held(folder):
+        workdir.check_config(folder, config_file.to_dict(config))
+        status = workdir.read_json(folder / "status.json") or {}
+        if status.get("state") in ("done", "diverged"):
+            return Outcome(status["state"], status["step"], status["message"])
+        splits = data.load(config.data)
+        workdir.write_json(folder / "config.json", config_file.to_dict(config))
+        return _run(machine, splits, folder, status.get("seconds", 0.0))
+
+
+def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: float) -> Outcome:
+    config, replicas = machine.config, machine.replicas
+    begun = time.monotonic()
+
+    # State: from the newest checkpoint, or from the seed.
+    origin = provenance.collect(splits.provenance(), replicas.count)
+    checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
+    state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+    start = checkpoints.latest_step() or 0
+    if start:
+        state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())
+    workdir.write_json(folder / "provenance.json", origin)
+    writer = MetricsWriter(folder, start)
+    state = replicas.replicate(state)
+
+    # Functions: small sets stay on the device as uint8, so a step takes only indices.
+    normalizer = augment.normalizer(splits.train.image, config.data.normalize)
+
+    def augment_batch(images, ids, key):
+        kind, pad = config.data.augment, config.data.crop_pad
+        return augment.augment(images, ids, key, normalizer, kind, pad)
+
+    train_step = replicas.map(
+        make_train_step(
+            machine.network,
+            machine.optimizer,
+            machine.schedule,
+            augment_batch,
+            replicas,
+            config.seed,
+            config.log_every_steps,
+        ),
+        split=(False, False, True),
+        donate=(0,),
+    )
+    evaluator = Evaluator(machine, splits, normalizer)
+    examples = evaluator.examples["train"]
+
+    def status(state: str, step: int, message: str = "") -> None:
+        seconds = seconds_before + time.monotonic() - begun
+        workdir.write_status(folder, state, step, config.steps, seconds, message)
+
+    def finish(state: str, step: int, message: str = "", stop: Stop | None = None) -> Outcome:
+        checkpoints.wait()
+        status(state, step, message)
+        return Outcome(state, step, message, stop.requested if stop else None)
+
+    progress = RunProgress(folder.name, start, config.steps)
+    meter = Meter(config.batch_size)
+    pending: tuple[int, Report] | None = None
+
+    def flush() -> None:
+        """Log the newest window, waiting for its step to be computed."""
+        nonlocal pending
+        if pending is None:
+            return
+        (step, report), pending = pending, None
+        report = jax.device_get(report)
+        if report.bad_step >= 0:
+            raise Diverged(int(report.bad_step))
+        speed = meter.speed(step)
+        writer.train(step, float(report.loss), float(report.error), float(report.lr))
+        if speed:
+            writer.timing(step, time.monotonic() - begun, speed)
+        progress.train(step, float(report.loss), float(report.error), float(report.lr), speed)
+        status("running", step)
+
+    status("running", start)
+    with stop_on_signal() as stop, progress:
+        try:
+            if start:
+                progress.say(f"resumed at step {start} of {config.steps}")
+            for step in range(start + 1, config.steps + 1):
+                ids = batch_indices(
+                    config.seed, len(splits.train.label), config.batch_size, step - 1
+                )
+                state, report = train_step(state, examples, replicas.split(ids))
+                flush()
+                meter.start(step)
+                if step % config.log_every_steps == 0 or step == config.steps:
+                    pending = (step, report)
+                progress.step(step)
+
+                last = step == config.steps
+                evaluating = last or _due(step, config.eval_every_steps)
+                saving = evaluating or _due(step, config.checkpoint_every_steps)
+                if not saving and not stop.requested:
+                    continue
+                flush()
+                if report.bad_step >= 0:
+                    raise Diverged(int(report.bad_step))
+                results: dict[str, Result] = {}
+                if evaluating:
+                    splits_now = ("train", "validation", "test") if last else ("validation", "test")
+                    results = evaluator(state, splits_now)
+                    if not all(np.isfinite(result.loss) for result in results.values()):
+                        raise Diverged(step)
+                    for split, result in results.items():
+                        writer.evaluation(step, split, *result)
+                    progress.evaluation(step, results)
+                writer.sync()
+                selected = results["validation"].error if "validation" in results else None
+                checkpoints.save(state, config_file.to_dict(config), origin, selected)
+                meter.restart(step)
+                if stop.requested and not last:
+                    name = stop.requested.name
+                    return finish("interrupted", step, f"saved at step {step} on {name}", stop)
+            return finish("done", config.steps)
+        except Diverged as error:
+            progress.say(f"stopped: {error}")
+            return finish("diverged", error.step, str(error))
+        except BaseException as error:
+            status("failed", start, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            checkpoints.close()
+            writer.close()
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

@@ -1,0 +1,126 @@
+"""Learning-rate schedules and optimizers by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from resinc.errors import InputError
+from resinc.registry import lookup
+
+Schedule = Callable[[jax.Array], jax.Array]
+
+
+def _step(section: Any, lr: float, steps: int) -> Schedule:
+    """Divided at fractions of the run. He et al. 2015: 0.1, divided by 10 at 32k and 48k of 64k."""
+    boundaries = {round(fraction * steps): section.factor for fraction in section.boundaries}
+    return optax.piecewise_constant_schedule(lr, boundaries)
+
+
+def _cosine(section: Any, lr: float, steps: int) -> Schedule:
+    return optax.cosine_decay_schedule(lr, steps)
+
+
+def _linear(section: Any, lr: float, steps: int) -> Schedule:
+    return optax.linear_schedule(lr, 0.0, steps)
+
+
+def _constant(section: Any, lr: float, steps: int) -> Schedule:
+    return optax.constant_schedule(lr)
+
+
+SCHEDULES = {"step": _step, "cosine": _cosine, "linear": _linear, "constant": _constant}
+
+
+def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
+    """Learning rate by step, counted from 0, after a warm-up at a constant lower rate.
+
+    The warm-up is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to 0.1.
+
+    Args:
+      section: `config.schedule`.
+      lr: peak learning rate.
+      steps: length of the run.
+
+    Raises:
+      InputError: an unknown name, or a fraction outside [0, 1].
+    """
+    schedule = lookup(SCHEDULES, section.name, "schedule")(section, lr, steps)
+    for name, fraction in [
+        ("warmup", section.warmup),
+        *(("boundaries", f) for f in section.boundaries),
+    ]:
+        if not 0 <= fraction <= 1:
+            raise InputError(f"schedule.{name} {fraction} is not a fraction of the run, 0 to 1")
+    warmup_steps = round(section.warmup * steps)
+    if not warmup_steps:
+        return schedule
+    low = section.warmup_factor * lr
+    return lambda step: jnp.where(step < warmup_steps, low, schedule(step))
+
+
+def _l2(section: Any, mask: Any) -> optax.GradientTransformation:
+    return optax.add_decayed_weights(section.weight_decay, mask)
+
+
+def _momentum(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    descent = optax.sgd(schedule, momentum=section.momentum, nesterov=section.nesterov)
+    return optax.chain(_l2(section, mask), descent)
+
+
+def _sgd(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    return optax.chain(_l2(section, mask), optax.sgd(schedule))
+
+
+def _rmsprop(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    return optax.chain(_l2(section, mask), optax.rmsprop(schedule, momentum=section.momentum))
+
+
+def _adam(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    return optax.chain(_l2(section, mask), optax.adam(schedule, b1=section.momentum))
+
+
+def _adamw(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    """Decay after the adaptation, not before. Loshchilov and Hutter, arXiv 1711.05101."""
+    decay = section.weight_decay
+    return optax.adamw(schedule, b1=section.momentum, weight_decay=decay, mask=mask)
+
+
+OPTIMIZERS = {
+    "momentum": _momentum,
+    "sgd": _sgd,
+    "rmsprop": _rmsprop,
+    "adam": _adam,
+    "adamw": _adamw,
+}
+
+
+def _is_kernel(params: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+
+
+DECAY_MASKS: dict[str, Callable | None] = {"all": None, "kernels": _is_kernel}
+
+
+def make_optimizer(section: Any, schedule: Schedule) -> optax.GradientTransformation:
+    """The named optimizer, with weight decay as an L2 penalty added to the gradient.
+
+    `decay_on="all"` decays BatchNorm scales and all biases with the kernels, as the Caffe and Torch
+    code of the papers did; "kernels" leaves them alone, as later recipes do.
+
+    Args:
+      section: `config.optimizer`.
+      schedule: learning rate by step.
+
+    Raises:
+      InputError: an unknown optimizer or `decay_on`, or a negative rate or decay.
+    """
+    if section.lr <= 0 or section.weight_decay < 0:
+        raise InputError(
+            f"optimizer.lr {section.lr} must be positive and optimizer.weight_decay "
+            f"{section.weight_decay} not negative"
+        )
+    mask = lookup(DECAY_MASKS, section.decay_on, "optimizer.decay_on")
+    return lookup(OPTIMIZERS, section.name, "optimizer")(section, schedule, mask)

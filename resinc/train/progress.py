@@ -1,0 +1,96 @@
+"""How a run shows itself: a live bar on a terminal, plain lines when piped."""
+
+import time
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from resinc.train.evaluate import Result
+
+
+class RunProgress:
+    """Shows step, loss, error, images/s and time left; use as a context manager."""
+
+    def __init__(self, name: str, start: int, steps: int):
+        self._steps = steps
+        self._start, self._begun = start, time.monotonic()
+        # A pipe has no width of its own: 80 columns would break the lines.
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            TextColumn(name),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task(name, total=steps, completed=start, text="compiling")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def say(self, line: str) -> None:
+        self._console.print(line)
+
+    def step(self, step: int) -> None:
+        """Called every step; redraws by itself at most ten times a second."""
+        self._bar.update(self._task, completed=step)
+
+    def train(self, step: int, loss: float, error: float, lr: float, speed: float) -> None:
+        """One log line. Error as a fraction, speed in images/s."""
+        text = f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s"
+        self._bar.update(self._task, text=text)
+        if self._bar.disable:
+            passed = time.monotonic() - self._begun
+            left = passed / (step - self._start) * (self._steps - step)
+            self.say(f"step {step:>6}/{self._steps}  {text}  lr {lr:g}  {_duration(left)} left")
+
+    def evaluation(self, step: int, results: dict[str, Result]) -> None:
+        parts = [f"{split} error {100 * r.error:5.2f} %" for split, r in results.items()]
+        self.say(f"step {step:>6}/{self._steps}  " + "  ".join(parts))
+
+
+class Meter:
+    """Images per second, without the compile time of the first step and without evaluations."""
+
+    def __init__(self, batch_size: int):
+        self._batch_size = batch_size
+        self._since: float | None = None
+        self._step = 0
+
+    def start(self, step: int) -> None:
+        if self._since is None:
+            self.restart(step)
+
+    def restart(self, step: int) -> None:
+        self._since, self._step = time.monotonic(), step
+
+    def speed(self, step: int) -> float:
+        """Since the last call; 0 where nothing was timed yet."""
+        if self._since is None or step <= self._step:
+            return 0.0
+        now = time.monotonic()
+        images = (step - self._step) * self._batch_size
+        speed = images / (now - self._since)
+        self.restart(step)
+        return speed
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,53 @@
+"""Where a result came from: code, versions, device, data."""
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import resinc
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
+
+
+def collect(data: dict[str, Any], replicas: int) -> dict[str, Any]:
+    """What is written to provenance.json and into every checkpoint.
+
+    Args:
+      data: `Splits.provenance()`.
+      replicas: d, of the data parallelism.
+    """
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "command": " ".join(["resinc", *sys.argv[1:]]),
+        "versions": {"resinc": resinc.__version__, "python": platform.python_version(), **versions},
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "platform": jax.default_backend(),
+        "device_kind": jax.devices()[0].device_kind,
+        "device_count": jax.device_count(),
+        "replicas": replicas,
+        "data": data,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _git(*command: str) -> str:
+    """Of the checkout that this file lies in; empty for an installed copy."""
+    try:
+        answer = subprocess.run(
+            ["git", *command],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

@@ -1,0 +1,135 @@
+"""One training step and one evaluation step, each written for one replica, both pure."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from resinc.ops.loss import cross_entropy, mistakes
+from resinc.train.parallel import Replicas
+from resinc.train.state import State, Window
+
+
+class Examples(NamedTuple):
+    """A set that fits the device, held there as it is: augmentation follows inside the step."""
+
+    image: jax.Array  # uint8 [n, h, w, c].
+    label: jax.Array  # int32 [n].
+
+
+class Report(NamedTuple):
+    """What a log line is made from, equal on all replicas."""
+
+    loss: jax.Array  # Mean over the window, nats.
+    error: jax.Array  # Mean over the window, fraction of the augmented examples.
+    lr: jax.Array  # Of this step.
+    bad_step: jax.Array  # As in Window.
+
+
+class Sums(NamedTuple):
+    """Of one evaluation batch, over all replicas; sums, not means, so that no weighting is lost."""
+
+    loss: jax.Array
+    mistakes: jax.Array
+    count: jax.Array  # int32: examples counted.
+    id_sum: jax.Array  # uint32, modulo 2^32: of id + 1, so that no example stands in for another.
+
+
+def make_train_step(
+    network: nn.Module,
+    optimizer: optax.GradientTransformation,
+    schedule: Callable,
+    augment: Callable,
+    replicas: Replicas,
+    seed: int,
+    log_every_steps: int,
+) -> Callable[[State, Examples, jax.Array], tuple[State, Report]]:
+    """Return `train_step(state, examples, ids int32 [b/d]) -> (state, report)`.
+
+    `augment(images u8 [b, h, w, c], ids, key) -> float32 [b, h, w, c]` draws by example, from a key
+    that depends on seed and step alone: neither the replica nor their number enters.
+    """
+
+    def train_step(state: State, examples: Examples, ids: jax.Array) -> tuple[State, Report]:
+        key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), state.step)
+        images = augment(examples.image[ids], ids, key)
+        labels = examples.label[ids]
+
+        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+            logits, updates = network.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                images,
+                train=True,
+                mutable=["batch_stats"],
+            )
+            loss = jnp.mean(cross_entropy(logits, labels))
+            error = jnp.mean(mistakes(logits, labels))
+            return loss, (error, updates.get("batch_stats", {}))
+
+        (loss, (error, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(
+            replicas.vary(state.params)
+        )
+        # Running statistics are averages of averages: taking the mean over replicas now or only
+        # before an evaluation is the same number, and so the state is the same everywhere.
+        grads, batch_stats, loss, error = replicas.mean((grads, batch_stats, loss, error))
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        window = _extend(state, loss, error, log_every_steps)
+        new = State(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+            window=window,
+        )
+        report = Report(
+            loss=window.loss / window.steps,
+            error=window.error / window.steps,
+            lr=jnp.asarray(schedule(state.step), jnp.float32),
+            bad_step=window.bad_step,
+        )
+        return new, report
+
+    return train_step
+
+
+def _extend(state: State, loss: jax.Array, error: jax.Array, log_every_steps: int) -> Window:
+    """Add a step to the window, or begin a new one after a log line."""
+    old = state.window
+    new_window = state.step % log_every_steps == 0
+    is_bad = ~jnp.isfinite(loss) & (old.bad_step < 0)
+    return Window(
+        loss=jnp.where(new_window, 0, old.loss) + loss,
+        error=jnp.where(new_window, 0, old.error) + error,
+        steps=jnp.where(new_window, 0, old.steps) + 1,
+        bad_step=jnp.where(is_bad, state.step + 1, old.bad_step),
+    )
+
+
+def make_eval_step(
+    network: nn.Module, prepare: Callable, replicas: Replicas
+) -> Callable[[Any, Any, Examples, jax.Array, jax.Array], Sums]:
+    """Return `eval_step(params, batch_stats, examples, ids int32 [b/d], mask bool [b/d]) -> Sums`.
+
+    `prepare(images u8) -> float32` normalises without augmentation; masked examples count nothing.
+    """
+
+    def eval_step(params, batch_stats, examples, ids, mask) -> Sums:
+        logits = network.apply(
+            {"params": params, "batch_stats": batch_stats},
+            prepare(examples.image[ids]),
+            train=False,
+        )
+        labels = examples.label[ids]
+        return replicas.sum(
+            Sums(
+                loss=jnp.sum(jnp.where(mask, cross_entropy(logits, labels), 0)),
+                mistakes=jnp.sum(jnp.where(mask, mistakes(logits, labels), 0)),
+                count=jnp.sum(mask.astype(jnp.int32)),
+                id_sum=jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
+            )
+        )
+
+    return eval_step

@@ -1,0 +1,183 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import base
+from resinc import networks
+from resinc.errors import InputError
+from resinc.networks.stage import stack, unstack
+
+
+def section(**changes):
+    model = base.get_config().model
+    model.update(changes)
+    return model
+
+
+def shapes(network, image_shape=(32, 32, 3)):
+    return jax.eval_shape(
+        lambda: network.init(
+            jax.random.key(0, impl="rbg"), jnp.zeros((1, *image_shape)), train=False
+        )
+    )
+
+
+def count(tree):
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+# Parameters exact; beside them what He et al. 2015, Table 6 prints, in millions.
+GOLDEN = {
+    20: (269_722, 0.27),
+    32: (464_154, 0.46),
+    44: (658_586, 0.66),
+    56: (853_018, 0.85),
+    110: (1_727_962, 1.7),
+    1202: (19_421_274, 19.4),
+}
+
+
+@pytest.mark.parametrize("depth", GOLDEN)
+@pytest.mark.parametrize("block", ["plain", "residual"])
+def test_parameters_match_the_paper(depth, block):
+    exact, printed = GOLDEN[depth]
+    network = networks.build(section(depth=depth, block=block), 10)
+    assert count(shapes(network)["params"]) == exact
+    assert round(exact / 1e6, 1 if depth >= 110 else 2) == printed
+
+
+def weighted_layers(params):
+    """Kernels off the shortcuts, counted in the unrolled tree."""
+    flat = jax.tree_util.tree_flatten_with_path(params)[0]
+    paths = ["/".join(str(key.key) for key in path) for path, _ in flat]
+    return sum(path.endswith("kernel") and "shortcut" not in path for path in paths)
+
+
+@pytest.mark.parametrize("depth", [8, 14, 20, 56, 110])
+@pytest.mark.parametrize("shortcut", ["A", "B", "C"])
+def test_name_states_the_number_of_weighted_layers(depth, shortcut):
+    network = networks.build(section(depth=depth, shortcut=shortcut, scan=False), 10)
+    assert weighted_layers(shapes(network)["params"]) == depth
+
+
+def test_option_b_adds_the_projections_of_the_zoo():
+    network = networks.build(section(depth=20, shortcut="B"), 10)
+    # The zoos' 272,474 with two BatchNorms of the projections: 2*(32+64).
+    assert count(shapes(network)["params"]) == 269_722 + 16 * 32 + 32 * 64 + 2 * (32 + 64)
+
+
+@pytest.mark.parametrize("depth", [-4, 2, 7, 9, 18, 57, 1000])
+def test_depth_that_is_not_6n_plus_2_names_the_nearest(depth):
+    with pytest.raises(InputError, match=f"depth {depth} is not 6n"):
+        networks.build(section(depth=depth), 10)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("block", "residul", "did you mean 'residual'"),
+        ("shortcut", "D", "choices are A, B, C"),
+        ("name", "cifr", "did you mean 'cifar'"),
+        ("dtype", "float23", "did you mean 'float32'"),
+        ("width", 0, "model.width 0"),
+    ],
+)
+def test_unknown_name_lists_the_choices(field, value, message):
+    with pytest.raises(InputError, match=message):
+        networks.build(section(**{field: value}), 10)
+
+
+def scanned_and_unrolled(**changes):
+    scanned = networks.build(section(depth=20, width=4, scan=True, **changes), 10)
+    unrolled = networks.build(section(depth=20, width=4, scan=False, **changes), 10)
+    x = jnp.asarray(np.random.RandomState(0).rand(8, 8, 8, 3), jnp.float32)
+    variables = scanned.init(jax.random.key(1, impl="rbg"), x, train=False)
+    return scanned, unrolled, variables, x
+
+
+def gradients(network, variables, x):
+    def loss(params):
+        logits, updates = network.apply(
+            {**variables, "params": params}, x, train=True, mutable=["batch_stats"]
+        )
+        return jnp.mean(logits**2), updates
+
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"])
+
+
+@pytest.mark.parametrize("block", ["plain", "residual"])
+@pytest.mark.parametrize("shortcut", ["A", "C"])
+def test_scan_equals_unrolled(block, shortcut):
+    scanned, unrolled, variables, x = scanned_and_unrolled(block=block, shortcut=shortcut)
+    apart = {name: unstack(tree) for name, tree in variables.items()}
+    assert "blocks" in variables["params"]["stage2"] and "block03" in apart["params"]["stage2"]
+
+    (loss, stats), grads = gradients(scanned, variables, x)
+    (loss_apart, stats_apart), grads_apart = gradients(unrolled, apart, x)
+    np.testing.assert_allclose(loss, loss_apart, rtol=1e-5)
+    together = (unstack(grads), unstack(stats))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
+        together,
+        (grads_apart, stats_apart),
+    )
+
+
+def test_stack_inverts_unstack_in_number_order():
+    tree = {
+        "stage1": {"block01": {"k": np.ones(2)}, "blocks": {"k": np.arange(240.0).reshape(120, 2)}}
+    }
+    back = stack(unstack(tree))
+    assert len(unstack(tree)["stage1"]) == 121
+    jax.tree.map(np.testing.assert_array_equal, back, tree)
+
+
+@pytest.mark.parametrize("scan", [True, False])
+def test_rematerialised_gradient_is_the_same(scan):
+    kept = networks.build(section(depth=14, width=4, scan=scan), 10)
+    remat = networks.build(section(depth=14, width=4, scan=scan, remat=True), 10)
+    x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
+    variables = kept.init(jax.random.key(1, impl="rbg"), x, train=False)
+
+    def backward(network):
+        return jax.make_jaxpr(lambda v: gradients(network, v, x))(variables)
+
+    assert ("remat" in str(backward(remat)), "remat" in str(backward(kept))) == (True, False)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+        gradients(remat, variables, x),
+        gradients(kept, variables, x),
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (8, 8, 1), (28, 28, 1), (32, 32, 3)])
+def test_input_of_any_size_gives_logits(shape):
+    network = networks.build(section(depth=8), 7)
+    x = jnp.zeros((2, *shape))
+    logits = jax.eval_shape(
+        lambda: network.init_with_output(jax.random.key(0, impl="rbg"), x, train=False)[0]
+    )
+    assert (logits.shape, logits.dtype) == ((2, 7), jnp.float32)
+
+
+def test_kernels_are_he_normal():
+    network = networks.build(section(depth=20), 10)
+    params = network.init(jax.random.key(0, impl="rbg"), jnp.zeros((1, 8, 8, 3)), train=False)[
+        "params"
+    ]
+    kernel = np.asarray(params["stage3"]["blocks"]["conv2"]["kernel"])
+    assert kernel.shape == (2, 3, 3, 64, 64)
+    np.testing.assert_allclose(kernel.std(), np.sqrt(2 / (9 * 64)), rtol=0.02)
+    assert np.abs(kernel).max() > 3 * kernel.std()  # Not truncated.
+    assert not np.array_equal(kernel[0], kernel[1])
+
+
+def test_bfloat16_keeps_parameters_and_logits_in_float32():
+    network = networks.build(section(depth=8, width=4, dtype="bfloat16"), 10)
+    x = jnp.ones((2, 8, 8, 3))
+    logits, variables = network.init_with_output(jax.random.key(0, impl="rbg"), x, train=False)
+    assert {leaf.dtype for leaf in jax.tree.leaves((logits, variables))} == {jnp.dtype("float32")}
+    single = networks.build(section(depth=8, width=4), 10).apply(variables, x, train=False)
+    np.testing.assert_allclose(logits, single, rtol=0.1, atol=0.1)
+    assert not np.array_equal(logits, single)

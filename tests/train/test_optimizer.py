@@ -1,0 +1,91 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import base, cifar
+from resinc.errors import InputError
+from resinc.train.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+
+
+def rates(config, steps):
+    schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
+    return [float(schedule(step)) for step in steps]
+
+
+def test_paper_schedule_divides_at_32k_and_48k():
+    config = cifar.get_config("depth=56")
+    np.testing.assert_allclose(
+        rates(config, [0, 31_999, 32_000, 47_999, 48_000, 63_999]),
+        [0.1, 0.1, 0.01, 0.01, 0.001, 0.001],
+        rtol=1e-6,
+    )
+
+
+def test_110_layers_warm_up_400_steps_and_then_reach_full_rate():
+    config = cifar.get_config("depth=110")
+    np.testing.assert_allclose(
+        rates(config, [0, 399, 400, 31_999, 32_000]), [0.01, 0.01, 0.1, 0.1, 0.01], rtol=1e-6
+    )
+
+
+def test_shorter_run_scales_its_schedule():
+    config = cifar.get_config("depth=110")
+    config.steps = 640
+    np.testing.assert_allclose(
+        rates(config, [3, 4, 319, 320, 480]), [0.01, 0.1, 0.1, 0.01, 0.001], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule_starts_at_the_peak_and_never_rises(name):
+    config = base.get_config()
+    config.schedule.name, config.steps = name, 100
+    values = rates(config, range(100))
+    assert values[0] == pytest.approx(0.1)
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_descends_a_parabola(name):
+    section = base.get_config().optimizer
+    section.name, section.lr = name, 0.05
+    optimizer = make_optimizer(section, lambda step: jnp.float32(section.lr))
+    params = {"kernel": jnp.array([1.0, -2.0])}
+    state = optimizer.init(params)
+    for _ in range(60):
+        updates, state = optimizer.update({"kernel": 2 * params["kernel"]}, state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+    assert float(jnp.abs(params["kernel"]).max()) < 0.5
+
+
+@pytest.mark.parametrize(("decay_on", "bias"), [("all", 0.9), ("kernels", 1.0)])
+def test_decay_touches_what_decay_on_names(decay_on, bias):
+    section = base.get_config().optimizer
+    section.name, section.weight_decay, section.decay_on = "sgd", 1.0, decay_on
+    optimizer = make_optimizer(section, lambda step: 0.1)
+    params = {"conv": {"kernel": jnp.ones(2)}, "norm": {"bias": jnp.ones(2)}}
+    updates, _ = optimizer.update(
+        jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
+    )
+    new = jax.tree.map(jnp.add, params, updates)
+    np.testing.assert_allclose(new["conv"]["kernel"], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(new["norm"]["bias"], bias, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("optimizer", "name", "momentun", "did you mean 'momentum'"),
+        ("optimizer", "lr", -1.0, "optimizer.lr -1.0 must be positive"),
+        ("optimizer", "decay_on", "some", "choices are all, kernels"),
+        ("schedule", "name", "stepp", "did you mean 'step'"),
+        ("schedule", "warmup", 1.5, "schedule.warmup 1.5"),
+        ("schedule", "boundaries", (0.5, 2.0), "schedule.boundaries 2.0"),
+    ],
+)
+def test_bad_field_is_named(section, field, value, message):
+    config = base.get_config()
+    config[section][field] = value
+    with pytest.raises(InputError, match=message):
+        make_optimizer(config.optimizer, make_schedule(config.schedule, 0.1, 100))
