@@ -136,9 +136,8 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
 
     outcome = train(config, args.workdir)
     if outcome.state == "interrupted":
-        assert outcome.signal is not None
         print(f"{outcome.message}; the same command goes on from there", file=sys.stderr)
-        return 128 + outcome.signal
+        return 128 + outcome.signal_number
     if outcome.state == "diverged":
         print(f"resinc: diverged: {outcome.message}", file=sys.stderr)
         return EXIT_DIVERGED

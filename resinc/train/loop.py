@@ -6,7 +6,6 @@ waits. At a checkpoint the metrics up to it reach the disk first: what a resumed
 never behind its state, and what is ahead of it is cut off.
 """
 
-import signal
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -31,12 +30,12 @@ from resinc.train.writer import MetricsWriter
 
 
 class Outcome(NamedTuple):
-    """How a run ended: `state` is done, diverged or interrupted; `signal` where interrupted."""
+    """How a run ended: `state` is done, diverged or interrupted; `signal_number` where interrupted."""
 
     state: str
     step: int
     message: str = ""
-    signal: signal.Signals | None = None
+    signal_number: int = 0
 
 
 class Diverged(Exception):
@@ -113,7 +112,7 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
     def finish(state: str, step: int, message: str = "", stop: Stop | None = None) -> Outcome:
         checkpoints.wait()
         status(state, step, message)
-        return Outcome(state, step, message, stop.requested if stop else None)
+        return Outcome(state, step, message, stop.requested or 0 if stop else 0)
 
     progress = RunProgress(folder.name, start, config.steps)
     meter = Meter(config.batch_size)
