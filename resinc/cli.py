@@ -175,9 +175,10 @@ def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:
 
     experiment = sweep.load_experiment(args.experiment)
     cells = list(experiment.sweep(**sweep.settings(experiment.sweep, args.set)))
-    devices = tuple(filter(None, args.devices.split(",")))
-    summary = sweep.run_sweep(cells, args.root, args.workers, devices, args.launcher)
-    return 1 if summary.failed else 0
+    devices = tuple(args.devices.split(",")) if args.devices else None
+    about = {"command": " ".join(["resinc", *sys.argv[1:]]), "experiment": str(args.experiment)}
+    summary = sweep.run_sweep(cells, args.root, args.workers, devices, args.launcher, about)
+    return summary.exit_code
 
 
 def run_report(args: argparse.Namespace, rest: list[str]) -> int:

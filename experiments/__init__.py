@@ -1,0 +1,8 @@
+"""One file = one claim = one figure and one table.
+
+`sweep()` says what to run, `report(rows)` what it shows.
+"""
+
+from experiments import depth
+
+EXPERIMENTS = {"depth": depth}

@@ -1,0 +1,287 @@
+"""Do deeper networks train worse, and do shortcuts mend it? He et al. 2015, Fig. 6 and Table 6."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from matplotlib.figure import Figure
+
+from configs import cifar, digits, mnist
+from resinc.errors import InputError
+from resinc.launch.sweep import Cell
+from resinc.registry import lookup
+from resinc.report import Report, Row, Table
+from resinc.report.figure import INK, colours, panels
+from resinc.report.panels import Series, error_curves, final_errors, finals, fit_error_axes
+from resinc.report.rows import varying
+from resinc.report.state import CellState
+from resinc.report.table import percent
+from resinc.report.trend import MARGIN, Kind, Trend, listed, numbers, trend
+
+# dataset -> (its name in print, recipe, the recipe's file, what it takes besides depth and block)
+RECIPES = {
+    "digits": ("scikit-learn's digits", digits, "configs/digits.py", {}),
+    "cifar10": ("CIFAR-10", cifar, "configs/cifar.py", {}),
+    "cifar100": ("CIFAR-100", cifar, "configs/cifar.py", {"dataset": "cifar100"}),
+    "mnist": ("MNIST", mnist, "configs/mnist.py", {}),
+    "fashion_mnist": ("Fashion-MNIST", mnist, "configs/mnist.py", {"dataset": "fashion_mnist"}),
+}
+# Test error in %, residual, CIFAR-10, 64k steps: He et al. 2015, Table 6 (depth 110 is the best of
+# five runs; their mean is 6.61 ± 0.16).
+PAPER = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
+# Points of a curve when the number of steps is not the recipe's own. Evaluations are fewer: on a
+# CPU one of CIFAR-10 takes as long as 40 steps.
+WINDOWS, EVALUATIONS = 20, 10
+BLOCK_COLOURS = (INK, "#8a63d2", "#0072b2", "#cc79a7")
+DEPTH, BLOCK = "model.depth", "model.block"
+
+RULE = (
+    "The deepest network is compared with the best shallower one, by final training error; "
+    f"it is called worse or better only if the means are more than {100 * MARGIN:g} percentage "
+    "points apart and every seed of one lies above every seed of the other."
+)
+CAPTION = (
+    "One panel per block: error against training progress, one colour per depth, mean over seeds; "
+    "thin: training, bold: test. Last panel: error at the last step against depth, mean ± standard "
+    "deviation over seeds; faint dots are the single runs."
+)
+
+
+def sweep(
+    dataset: str = "digits",
+    depths: tuple[int, ...] = (8, 20, 32, 56),
+    blocks: tuple[str, ...] = ("plain", "residual"),
+    seeds: int = 2,
+    steps: int = 0,
+) -> Iterator[Cell]:
+    """Yield the cells, the deepest and so longest first.
+
+    Args:
+      dataset: a key of RECIPES.
+      depths: weighted layers; 6n+2 for this family.
+      blocks: keys of resinc.blocks.BLOCKS.
+      seeds: how many, from 0.
+      steps: optimizer updates; 0 keeps the recipe's. The schedule scales with it.
+
+    Raises:
+      InputError: an unknown dataset, or nothing to run.
+    """
+    _, recipe, path, args = lookup(RECIPES, dataset, "dataset")
+    for name, value in (("depths", depths), ("blocks", blocks)):
+        if not value:
+            raise InputError(f"{name} is empty: there is nothing to run")
+    if seeds < 1:
+        raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
+    if steps < 0:
+        raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
+    shared: dict[str, int] = {}
+    if steps and steps != recipe.get_config().steps:
+        every = max(1, steps // WINDOWS)
+        shared = {
+            "steps": steps,
+            "log_every_steps": every,
+            "checkpoint_every_steps": every,
+            "eval_every_steps": max(1, steps // EVALUATIONS),
+        }
+    for depth in sorted(set(depths), reverse=True):
+        for seed in range(seeds):
+            for block in dict.fromkeys(blocks):
+                yield Cell(path, {"depth": depth, "block": block, **args}, {"seed": seed}, shared)
+
+
+def report(rows: Sequence[Row]) -> Report:
+    """The figure, the table and the answer; works on partial results.
+
+    Raises:
+      InputError: `rows` are not of this experiment: no depth, or several datasets.
+    """
+    known = [row for row in rows if DEPTH in row.config and BLOCK in row.config]
+    if not known:
+        raise InputError("none of the runs says its model.depth and model.block: nothing to report")
+    sets = sorted({row.config.get("data.name", "") for row in known})
+    if len(sets) > 1:
+        raise InputError(f"the runs are of several datasets ({listed(sets)}): report one at a time")
+    title = RECIPES[sets[0]][0] if sets[0] in RECIPES else sets[0]
+    return Report(
+        title=f"Error against depth on {title}",
+        answer=answer(known, title),
+        draw=lambda tall: draw(known, tall),
+        table=table(known, sets[0]),
+        caption=CAPTION,
+        notes=notes(rows, sets[0]),
+        method=[("Comparison", RULE)],
+    )
+
+
+def draw(rows: Sequence[Row], tall: bool) -> Figure:
+    """Curves per block, then final error against depth."""
+    blocks = _blocks(rows)
+    figure, axes = panels(len(blocks) + 1, tall)
+    palette = colours([row.config[DEPTH] for row in rows])
+    for ax, block in zip(axes, blocks, strict=False):
+        depths = _groups(rows, block)
+        series = [Series(f"{depth} layers", palette[depth], depths[depth]) for depth in depths]
+        error_curves(ax, block, series)
+    fit_error_axes(axes[: len(blocks)], rows)
+    series = [
+        Series(block, BLOCK_COLOURS[i % len(BLOCK_COLOURS)], _of(rows, block))
+        for i, block in enumerate(blocks)
+    ]
+    final_errors(axes[-1], "at the last step", "depth (weighted layers)", series, DEPTH)
+    return figure
+
+
+def table(rows: Sequence[Row], dataset: str) -> Table:
+    """One line per block and depth: mean ± std over the finished seeds."""
+    header = ["block", "depth", "parameters", "seeds", "steps"]
+    header += ["training error %", "validation error %", "test error %"]
+    paper = dataset == "cifar10"
+    lines = []
+    for block in _blocks(rows):
+        for depth, group in _groups(rows, block).items():
+            done = [row for row in group if row.done]
+            sizes = [int(r.provenance["parameters"]) for r in group if "parameters" in r.provenance]
+            line = [block, str(depth), numbers(sizes) if sizes else "–"]
+            seeds = str(len(done)) if len(done) == len(group) else f"{len(done)} of {len(group)}"
+            line += [seeds, numbers([row.step for row in done]) if done else "–"]
+            for split in ("train", "validation", "test"):
+                points = [row.final(split) for row in done]
+                line.append(percent([point.error for point in points if point]))
+            if paper:
+                known = PAPER.get(depth) if block == "residual" else None
+                line.append(f"{known:.2f}" if known else "–")
+            lines.append(line)
+    if paper:
+        header.append("He et al. test error %")
+    if all(line[2] == "–" for line in lines):
+        header.pop(2)
+        lines = [line[:2] + line[3:] for line in lines]
+    caption = "At the last step; mean ± sample standard deviation over the finished seeds."
+    if paper:
+        caption += " He et al. 2015, Table 6: 64,000 steps; depth 110 is their best of five runs."
+    return Table(header, lines, numeric=len(header) - 1, caption=caption)
+
+
+def answer(rows: Sequence[Row], title: str) -> str:
+    """What the runs show, in one sentence, whichever way it goes."""
+    done = [row for row in rows if row.done]
+    counted = f"{len(done)} of {len(rows)} runs done"
+    diverged = _diverged(rows)
+    tail = f"; {diverged}" if diverged else ""
+    if not done:
+        return f"On {title} there is nothing to compare yet: {counted}{tail}."
+    steps = {row.step for row in done}
+    if len(steps) > 1:
+        return (
+            f"On {title} nothing is decided, because the runs differ in their number of steps "
+            f"({numbers(list(steps))}){tail}."
+        )
+    trends = {block: trend(_of(rows, block), DEPTH) for block in _blocks(rows)}
+    text, before, earlier = "", None, None
+    for block, found in trends.items():
+        joint = "" if before is None else ", and " if found.kind == before else ", while "
+        text += joint + _clause(block, found, earlier)
+        before = found.kind
+        if found.kind == Kind.WORSE:
+            earlier = earlier or found
+    seeds = {len(g) for b in trends for g in finals(_of(rows, b), "train", DEPTH).values()}
+    how = f"{_seeds(seeds)}, {_steps(done)}"
+    where = f"so far ({counted}; {how})" if _pending(rows) else f"({how})"
+    return f"On {title} {where}, {text}{tail}."
+
+
+def notes(rows: Sequence[Row], dataset: str) -> list[str]:
+    """What a reader must know before believing the sentence."""
+    known = [row for row in rows if DEPTH in row.config]
+    done = [row for row in known if row.done]
+    found = []
+    own = RECIPES[dataset][1].get_config().steps if dataset in RECIPES else None
+    taken = {row.step for row in done}
+    if own and taken and max(taken) < own:
+        found.append(
+            f"These are short runs: {numbers(list(taken))} of the recipe's {own:,} steps, the "
+            "learning-rate schedule shortened alike. Longer runs may end differently."
+        )
+    if done and len({row.config.get("seed") for row in done}) == 1:
+        found.append("There is one seed, so nothing is known of the scatter between seeds.")
+    other = [f for f in varying(known) if f not in (DEPTH, BLOCK, "seed", "data.dir")]
+    if other:
+        found.append(f"The runs differ also in {listed(other)}; see the CSV file.")
+    for state, words in (
+        (CellState.DIVERGED, "diverged (the loss became non-finite) and have no final error"),
+        (CellState.FAILED, "failed"),
+        (CellState.UNFINISHED, "are unfinished"),
+        (CellState.RUNNING, "are running"),
+        (CellState.NEW, "have not started"),
+    ):
+        names = [row.name for row in rows if row.state == state]
+        if names:
+            found.append(f"Not counted, because they {words}: {'; '.join(names)}.")
+    return found
+
+
+def _clause(block: str, found: Trend, earlier: Trend | None) -> str:
+    """`earlier`: another block's trend, already said to be worse."""
+    who = f"{block} networks"
+    if found.kind == Kind.NONE:
+        return f"no {block} network is done"
+    if found.kind == Kind.ONE:
+        error = 100 * statistics.fmean(found.large_errors)
+        return (
+            f"{who} were run at one depth only ({found.large} layers: {error:.1f} % training "
+            "error), which decides nothing"
+        )
+    high, low = (100 * statistics.fmean(e) for e in (found.large_errors, found.small_errors))
+    pair = f"({found.large} layers: {high:.1f} % training error, {found.small} layers: {low:.1f} %)"
+    if found.kind == Kind.WORSE and earlier:
+        less = found.rise < earlier.rise and max(found.large_errors) < min(earlier.large_errors)
+        return f"{who} get worse too{', but less' if less else ''} {pair}"
+    said = {
+        Kind.WORSE: f"{who} get worse with depth {pair}",
+        Kind.EQUAL: f"{who} do not get worse with depth {pair}",
+        Kind.BETTER: f"{who} get better with depth {pair}",
+        Kind.OVERLAP: f"the seeds of {who} overlap, which decides nothing {pair}",
+        Kind.UNTRAINED: f"{who} have hardly learned yet, which decides nothing {pair}",
+    }
+    return said[found.kind]
+
+
+def _seeds(counts: set[int]) -> str:
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"{high} seed{'s' * (high != 1)}" if low == high else f"{low} to {high} seeds"
+
+
+def _steps(done: Sequence[Row]) -> str:
+    step = done[0].step
+    dataset = done[0].config.get("data.name")
+    own = RECIPES[dataset][1].get_config().steps if dataset in RECIPES else step
+    return f"{step:,} steps" if step >= own else f"{step:,} of the recipe's {own:,} steps"
+
+
+def _diverged(rows: Sequence[Row]) -> str:
+    parts = []
+    for block in _blocks(rows):
+        for depth, group in _groups(rows, block).items():
+            count = sum(row.state == CellState.DIVERGED for row in group)
+            if count:
+                parts.append(f"{block}-{depth} diverged ({count} of {_seeds({len(group)})})")
+    return listed(parts) if parts else ""
+
+
+def _pending(rows: Sequence[Row]) -> bool:
+    return any(row.state not in (CellState.DONE, CellState.DIVERGED) for row in rows)
+
+
+def _blocks(rows: Sequence[Row]) -> list[str]:
+    """Plain first, as in the paper; then by name."""
+    return sorted({row.config[BLOCK] for row in rows}, key=lambda block: (block != "plain", block))
+
+
+def _of(rows: Sequence[Row], block: str) -> list[Row]:
+    return [row for row in rows if row.config[BLOCK] == block]
+
+
+def _groups(rows: Sequence[Row], block: str) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
+    for row in _of(rows, block):
+        groups.setdefault(row.config[DEPTH], []).append(row)
+    return dict(sorted(groups.items()))

@@ -1,0 +1,80 @@
+"""Load a set and hold its validation examples out: the same ones for every seed of a sweep."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resinc.data.spec import DATASETS, Spec, Split, Splits
+from resinc.errors import InputError
+from resinc.registry import lookup
+
+
+def load(section: Any) -> Splits:
+    """Read, check and split the data set that a configuration names.
+
+    Args:
+      section: `config.data`: `name`, `dir`, `validation_size` (-1: the set's own) and `split_seed`.
+
+    Raises:
+      InputError: an unknown name, a `validation_size` or `split_seed` out of range, or a set that
+        is missing or damaged; the message has the command that mends it.
+    """
+    spec = lookup(DATASETS, section.name, "data set")
+    # First, because reading takes seconds and this takes none.
+    validation_size = _validation_size(spec, section.validation_size)
+    if not 0 <= section.split_seed < 2**32:
+        raise InputError(f"data.split_seed {section.split_seed} is not between 0 and 2**32 - 1")
+    train, test = _read(spec, section.dir)
+    return divide(spec, train, test, validation_size, section.split_seed)
+
+
+def divide(spec: Spec, train: Split, test: Split, validation_size: int, split_seed: int) -> Splits:
+    """Hold `validation_size` examples of `train` out, by a permutation seeded with `split_seed`.
+
+    Both parts keep the set's own order. RandomState rather than a Generator: NumPy has frozen its
+    stream, so that the split is the same in any version.
+    """
+    order = np.random.RandomState(split_seed).permutation(len(train))
+    held_out = np.sort(order[:validation_size]).astype(np.int64)
+    kept = np.sort(order[validation_size:])
+    return Splits(
+        train=Split(train.image[kept], train.label[kept]),
+        validation=Split(train.image[held_out], train.label[held_out]),
+        test=test,
+        spec=spec,
+        split_seed=split_seed,
+        held_out=held_out,
+        checksum=_checksum(train, test),
+    )
+
+
+def _validation_size(spec: Spec, asked: int) -> int:
+    if asked == -1:
+        return spec.validation_size
+    if not 0 <= asked < spec.train_size:
+        raise InputError(
+            f"data.validation_size {asked} is neither -1 (the set's own, {spec.validation_size}) "
+            f"nor between 0 and {spec.train_size - 1}: {spec.name} has {spec.train_size} training "
+            "examples and at least one must stay"
+        )
+    return asked
+
+
+def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
+    if spec.embedded:
+        from resinc.data import embedded
+
+        return embedded.MAKERS[spec.name](spec)
+    from resinc.data import source
+
+    return source.read(spec, source.data_directory(directory))
+
+
+def _checksum(*splits: Split) -> str:
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(np.ascontiguousarray(split.image).data)
+        digest.update(np.ascontiguousarray(split.label, dtype="<i4").data)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Read-only views of parameter trees and functions: depth order, cost, summary."""

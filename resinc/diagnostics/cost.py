@@ -1,0 +1,129 @@
+"""Parameters, multiply-adds and weighted depth, counted in the traced computation.
+
+Nothing is restated by hand: the function is traced to its jaxpr and `jaxpr_walk` follows its values.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from resinc.diagnostics import naming
+from resinc.diagnostics.jaxpr_walk import Event, Value, walk
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One row.
+
+    Attributes:
+      path: module that owns the weights, e.g. "stage1/block02/conv1".
+      kind: "conv", "dense", "norm" or "other".
+      shape: of the output for one image, without the batch axis.
+      parameters: trainable scalars.
+      multiply_adds: for one image; of convolutions and matrix products only.
+      calls: how often the weights are applied; above 1 when shared.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    calls: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Layers in the order in which they compute, and what they sum to.
+
+    Attributes:
+      depth: convolutions and dense layers with weights on the longest way from input to output. A
+        projection shortcut is shorter than the branch beside it, so it does not count, as in the
+        papers.
+    """
+
+    layers: tuple[Layer, ...]
+    depth: int
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        return sum(layer.multiply_adds for layer in self.layers)
+
+
+def network_cost(network: nn.Module, image_shape: Sequence[int]) -> Cost:
+    """Cost of a Linen network in evaluation, for one image of `image_shape` [h, w, c].
+
+    The module may take `train`; it is passed False. Nothing is computed or allocated.
+    """
+    x = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
+    takes_train = "train" in inspect.signature(type(network).__call__).parameters
+    options = {"train": False} if takes_train else {}
+    variables = dict(jax.eval_shape(lambda x: network.init(jax.random.key(0), x, **options), x))
+    params = variables.pop("params", {})
+
+    def forward(params: Any, state: Any, x: jax.Array) -> Any:
+        return network.apply({**state, "params": params}, x, **options)
+
+    return _cost(forward, params, variables, (x,))
+
+
+def cost(function: Callable[..., Any], params: Any, *inputs: Any) -> Cost:
+    """Cost of `function(params, *inputs)`.
+
+    Args:
+      params: pytree of arrays or `jax.ShapeDtypeStruct`; its paths name the layers.
+      *inputs: likewise, batch axis first, of size 1 for the cost of one example.
+
+    Raises:
+      ValueError: convolutions or matrix products run inside a loop of unknown length.
+    """
+    return _cost(lambda params, _, *inputs: function(params, *inputs), params, {}, inputs)
+
+
+def _cost(function: Callable[..., Any], params: Any, state: Any, inputs: tuple[Any, ...]) -> Cost:
+    """`state` is neither trained nor input: batch statistics."""
+    closed = jax.make_jaxpr(function)(params, state, *inputs)
+    values = [Value(leaves=(path,)) for path in naming.leaf_paths(params)]
+    values += [Value() for _ in jax.tree.leaves(state)]
+    values += [Value(depth=0) for _ in jax.tree.leaves(inputs)]
+    arrays = dict(naming.flatten(params))
+    outputs, events = walk(closed.jaxpr, values, {k: v.size for k, v in arrays.items()})
+    layers = _layers(events, arrays)
+    return Cost(layers, max([0, *(value.depth for value in outputs)]))
+
+
+def _layers(events: list[Event], arrays: dict[str, Any]) -> tuple[Layer, ...]:
+    """Rows in order of first use; what is never used comes last, so that parameters add up."""
+    owned: dict[str, list[str]] = {}
+    for leaf in arrays:
+        owned.setdefault(naming.layer_of(leaf), []).append(leaf)
+    met: dict[str, list[Event]] = {}
+    for event in events:
+        path = f"{event.kind} without weights"
+        met.setdefault(naming.layer_of(event.leaf) if event.leaf else path, []).append(event)
+    rows = []
+    for path in dict.fromkeys([*met, *owned]):
+        here, leaves = met.get(path, []), owned.get(path, [])
+        scaled = any(leaf.endswith("/scale") for leaf in leaves)
+        kinds = [event.kind for event in here if event.kind]
+        calls = [event.leaf for event in here]
+        rows.append(
+            Layer(
+                path=path,
+                kind=kinds[0] if kinds else "norm" if scaled else "other",
+                shape=here[-1].shape if here else (),
+                parameters=sum(arrays[leaf].size for leaf in leaves),
+                multiply_adds=sum(event.multiply_adds for event in here),
+                calls=max(map(calls.count, calls), default=0),
+            )
+        )
+    return tuple(rows)

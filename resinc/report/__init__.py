@@ -1,0 +1,85 @@
+"""From the folders of a sweep to a figure, a table and a page; no JAX anywhere."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from resinc.errors import InputError
+from resinc.report import figure as figure_lib
+from resinc.report.page import page
+from resinc.report.rows import Row, Sweep, read_rows, read_sweep
+from resinc.report.table import Table, runs_csv
+
+__all__ = ["FILES", "Report", "Row", "Sweep", "Table", "read_rows", "read_sweep", "write"]
+
+FILES = ("figure.png", "figure.pdf", "table.md", "runs.csv", "index.html")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an experiment makes of its rows.
+
+    Attributes:
+      title: e.g. "Depth on CIFAR-10".
+      answer: one sentence, computed from the rows.
+      notes: further sentences: what diverged, what is missing, how "worse" is decided.
+      draw: draws the figure, wide, or with its panels below each other (tall=True).
+      caption: of the figure; how to read it.
+      table: the numbers.
+      method: (what, how) pairs of this experiment, for "how it was measured".
+    """
+
+    title: str
+    answer: str
+    draw: Callable[[bool], Figure]
+    table: Table
+    caption: str = ""
+    notes: Sequence[str] = ()
+    method: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+
+def write(
+    report: Report,
+    rows: Sequence[Row],
+    out_dir: str | Path,
+    about: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write figure.png, figure.pdf, table.md, runs.csv and index.html.
+
+    Args:
+      report: of the experiment.
+      rows: all cells, the unfinished and the failed too.
+      out_dir: created if need be.
+      about: the sweep's own words, `read_sweep(root).about`; its "command" goes on the page.
+
+    Returns:
+      The paths written, in the order of FILES.
+
+    Raises:
+      InputError: the folder cannot be written.
+    """
+    out_dir = Path(out_dir)
+    with matplotlib.rc_context(figure_lib.STYLE):
+        wide, tall = report.draw(False), report.draw(True)
+    table = f"**{report.answer}**\n\n{report.table.markdown()}"
+    table += "".join(f"\n{note}\n" for note in report.notes)
+    contents = {
+        "figure.png": figure_lib.to_png(wide),
+        "figure.pdf": figure_lib.to_pdf(wide),
+        "table.md": table.encode(),
+        "runs.csv": runs_csv(rows).encode(),
+        "index.html": page(
+            report, rows, about or {}, figure_lib.to_svg(wide), figure_lib.to_svg(tall)
+        ).encode(),
+    }
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (out_dir / name).write_bytes(contents[name])
+    except OSError as error:
+        raise InputError(f"cannot write the report to {str(out_dir)!r}: {error}") from None
+    return [out_dir / name for name in FILES]

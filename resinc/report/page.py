@@ -1,0 +1,219 @@
+"""One self-contained HTML page: answer, figure, numbers, method, state of every cell."""
+
+import base64
+import html
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from resinc.report.rows import Row
+from resinc.report.state import CellState
+from resinc.report.style import CSS
+from resinc.report.table import Table
+
+if TYPE_CHECKING:
+    from resinc.report import Report
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>$title</title>
+<link rel="icon" href="data:,">
+<style>$css</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">$title</p>
+<h1>$answer</h1>
+</header>
+<figure>
+<picture>
+<source media="(max-width: 820px)" srcset="$tall">
+<img src="$wide" alt="$alt">
+</picture>
+<figcaption>$caption</figcaption>
+</figure>
+$notes
+<section aria-labelledby="numbers">
+<h2 id="numbers">The numbers</h2>
+<div class="scroll" role="region" aria-label="Results" tabindex="0">
+$table
+</div>
+<p class="caption">$table_caption</p>
+</section>
+<section aria-labelledby="method">
+<h2 id="method">How it was measured</h2>
+<dl>
+$method
+</dl>
+</section>
+<section aria-labelledby="cells">
+<h2 id="cells">Every run</h2>
+<p>$states</p>
+<div class="scroll" role="region" aria-label="State of every run" tabindex="0">
+$cells
+</div>
+</section>
+<footer>
+<p>As files: <a href="figure.pdf">figure (PDF)</a>, <a href="figure.png">figure (PNG)</a>,
+<a href="table.md">table (Markdown)</a>, <a href="runs.csv">all runs (CSV)</a>.</p>
+</footer>
+</main>
+</body>
+</html>
+""")
+
+# What the words mean is the same in every experiment.
+MEANINGS = (
+    (
+        "Training error",
+        "in the table: exact over the training split at the last step, in evaluation mode, without "
+        "augmentation. In the curves: mean over the window since the point before, in training "
+        "mode, with the augmentation that the network was trained on.",
+    ),
+    (
+        "Test set",
+        "evaluated, never selected on: every number is that of the last step, not of the best.",
+    ),
+)
+
+
+def page(
+    report: "Report", rows: Sequence[Row], about: Mapping[str, Any], wide: str, tall: str
+) -> str:
+    """The page as text.
+
+    Args:
+      report: of the experiment.
+      rows: all cells.
+      about: may hold "command", the command line of the sweep.
+      wide: the figure as SVG, panels side by side.
+      tall: the same, panels below each other, for narrow screens.
+    """
+    facts = [*measured(rows, about), *MEANINGS, *report.method]
+    notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in report.notes)
+    return PAGE.substitute(
+        css=CSS,
+        title=html.escape(report.title),
+        answer=re.sub(r"(\d) (%|layers|steps|seeds)", r"\1&nbsp;\2", html.escape(report.answer)),
+        alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
+        wide=_data(wide),
+        tall=_data(tall),
+        caption=html.escape(report.caption),
+        notes=f'<ul class="notes">\n{notes}</ul>' if notes else "",
+        table=report.table.html(),
+        table_caption=html.escape(report.table.caption),
+        method="\n".join(
+            f"<div><dt>{html.escape(what)}</dt><dd>{_fact(what, how)}</dd></div>"
+            for what, how in facts
+        ),
+        states=html.escape(states(rows)),
+        cells=cells(rows).html(),
+    )
+
+
+def states(rows: Sequence[Row]) -> str:
+    """e.g. "14 of 16 runs done, 1 diverged, 1 unfinished."."""
+    counts = Counter(row.state for row in rows)
+    done = counts.pop(CellState.DONE, 0)
+    words = {CellState.NEW: "not started"}
+    rest = [f", {counts[s]} {words.get(s, s.value)}" for s in CellState if counts[s]]
+    return f"{done} of {len(rows)} runs done{''.join(rest)}."
+
+
+def cells(rows: Sequence[Row]) -> Table:
+    """State of every cell; those that are not done come first."""
+    order = sorted(rows, key=lambda row: row.done)
+    lines = [
+        [
+            row.name,
+            ("not started" if row.state == CellState.NEW else row.state.value)
+            + (f": {row.message}" if row.message and not row.done else ""),
+            f"{row.step:,} of {row.steps:,}" if row.steps else "–",
+            _duration(row.seconds) if row.seconds else "–",
+        ]
+        for row in order
+    ]
+    return Table(["run", "state", "steps", "time"], lines, numeric=2)
+
+
+def measured(rows: Sequence[Row], about: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the runs' own provenance says; values that differ between runs are all listed."""
+    facts = [("Command", str(about["command"]))] if about.get("command") else []
+    origins = [row.provenance for row in rows if row.provenance]
+    steps = sorted({row.step for row in rows if row.done})
+    seeds = sorted({row.config["seed"] for row in rows if "seed" in row.config})
+    facts += [
+        ("Steps really run", ", ".join(f"{step:,}" for step in steps) or "no run is done"),
+        ("Seeds", ", ".join(map(str, seeds)) or "unknown"),
+    ]
+    if not origins:
+        return facts
+    data = [origin.get("data") or {} for origin in origins]
+    split = (
+        "{train_size:,} for training, {validation_size:,} for validation, {test_size:,} for test; "
+        "split seed {split_seed}"
+    )
+    device = "{device_count} × {device_kind} ({platform}), {replicas} data-parallel"
+    versions = [origin.get("versions") or {} for origin in origins]
+    facts += [
+        ("Data", _each(data, "{name}, checksum {checksum}")),
+        ("Split", _each(data, split)),
+        ("Device", _each(origins, device)),
+        (
+            "Versions",
+            _distinct(", ".join(f"{k} {v}" for k, v in sorted(d.items())) for d in versions),
+        ),
+        ("Code", _distinct(_commit(origin) for origin in origins)),
+        (
+            "Time",
+            f"{_duration(sum(row.seconds for row in rows))} over all runs, "
+            "compilation included; runs side by side share the machine",
+        ),
+    ]
+    return [(what, how) for what, how in facts if how]
+
+
+def _each(values: Sequence[Mapping[str, Any]], form: str) -> str:
+    texts = []
+    for value in values:
+        try:
+            texts.append(form.format_map(value))
+        except (KeyError, ValueError, TypeError):
+            continue
+    return _distinct(texts)
+
+
+def _distinct(texts: Any) -> str:
+    return "; ".join(sorted(set(filter(None, texts))))
+
+
+def _commit(origin: Mapping[str, Any]) -> str:
+    commit = str(origin.get("git_commit") or "")
+    changed = " with uncommitted changes" if origin.get("git_dirty") else ""
+    return f"commit {commit[:12]}{changed}" if commit else ""
+
+
+def _fact(what: str, how: str) -> str:
+    text = html.escape(how)
+    return f"<code>{text}</code>" if what == "Command" else text
+
+
+def _data(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

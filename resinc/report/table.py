@@ -1,0 +1,88 @@
+"""A small table as Markdown and HTML, and one CSV line per run."""
+
+import csv
+import html
+import io
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resinc.report.rows import Row, varying
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells; `numeric` counts the columns from the right that are aligned right."""
+
+    header: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    numeric: int = 0
+    caption: str = ""
+
+    def markdown(self) -> str:
+        left = len(self.header) - self.numeric
+        rule = [":--" if i < left else "--:" for i in range(len(self.header))]
+        lines = [self.header, rule, *self.lines]
+        text = "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines)
+        return text + "\n" + (f"\n{self.caption}\n" if self.caption else "")
+
+    def html(self) -> str:
+        """Without the caption, which must not scroll away with a wide table."""
+        left = len(self.header) - self.numeric
+
+        def cell(i: int, text: str, tag: str, extra: str = "") -> str:
+            kind = "" if i < left else ' class="number"'
+            return f"<{tag}{extra}{kind}>{html.escape(text)}</{tag}>"
+
+        head = "".join(cell(i, text, "th", ' scope="col"') for i, text in enumerate(self.header))
+        body = "\n".join(
+            "<tr>" + "".join(cell(i, text, "td") for i, text in enumerate(line)) + "</tr>"
+            for line in self.lines
+        )
+        return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def percent(values: Sequence[float]) -> str:
+    """Fractions as "6.70 ± 0.12" in %: mean ± sample standard deviation; one value stands alone."""
+    if not values:
+        return "–"
+    mean = 100 * statistics.fmean(values)
+    if len(values) == 1:
+        return f"{mean:.2f}"
+    return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f}"
+
+
+def runs_csv(rows: Sequence[Row]) -> str:
+    """One line per cell: config fields that vary, state, final errors (fractions) and losses."""
+    fields = varying(list(rows))
+    finals = [f"{split}_{what}" for split in SPLITS for what in ("error", "loss")]
+    origin = ["git_commit", "git_dirty", "platform", "device", "device_count", "data_checksum"]
+    header = ["name", *fields, "state", "step", "steps", *finals, "seconds", *origin, "message"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        points = [row.final(split) for split in SPLITS]
+        values = [v for p in points for v in ((p.error, p.loss) if p else ("", ""))]
+        origins = [
+            *(row.provenance.get(name, "") for name in ("git_commit", "git_dirty", "platform")),
+            row.provenance.get("device_kind", ""),
+            row.provenance.get("device_count", ""),
+            (row.provenance.get("data") or {}).get("checksum", ""),
+        ]
+        varied = [_field(row.config.get(name, "")) for name in fields]
+        start = [row.name, *varied, row.state, row.step, row.steps]
+        writer.writerow([*start, *values, row.seconds, *origins, row.message])
+    return out.getvalue()
+
+
+def _field(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | tuple | dict) else value
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

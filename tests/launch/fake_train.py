@@ -1,0 +1,46 @@
+"""Stands in for `resinc train`: does to the folder what BEHAVIOUR[seed] says, and logs that it ran."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+arguments = dict(word[2:].split("=", 1) for word in sys.argv[1:] if word.startswith("--"))
+workdir = Path(arguments["workdir"])
+behaviour = json.loads(os.environ["BEHAVIOUR"])[arguments["config.seed"]]
+lock = (workdir / "lock").open("w")
+fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def status(state: str, step: int, message: str = "") -> None:
+    values = {"state": state, "step": step, "steps": 9, "seconds": 1.0, "message": message}
+    (workdir / "status.json").write_text(json.dumps(values))
+
+
+def stop(number: int, frame: object) -> None:
+    status("interrupted", 5)
+    sys.exit(128 + number)
+
+
+signal.signal(signal.SIGTERM, stop)
+with (workdir / "ran").open("a") as file:
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    device = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cache = os.environ["JAX_COMPILATION_CACHE_DIR"]
+    file.write(json.dumps({"cores": cores, "device": device, "cache": cache}) + "\n")
+status("running", 0)
+if behaviour == "done":
+    status("done", 9)
+elif behaviour == "diverge":
+    status("diverged", 4, "the loss became non-finite at step 4")
+    sys.exit(3)
+elif behaviour == "fail":
+    raise RuntimeError("no such luck")
+elif behaviour == "refuse":
+    (workdir / "status.json").unlink()
+    sys.exit("resinc: error: depth 9 is not 6n+2")
+elif behaviour == "wait":
+    time.sleep(60)

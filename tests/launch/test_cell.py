@@ -1,0 +1,103 @@
+"""Names and commands of cells, loading experiments, and converting their settings."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from resinc import config as config_lib
+from resinc.errors import InputError
+from resinc.launch.cell import Cell, check_unique
+from resinc.launch.experiment import load_experiment, settings
+
+
+def test_name_does_not_depend_on_order():
+    first = Cell("c.py", {"depth": 56, "block": "plain"}, {"seed": 0})
+    second = Cell("c.py", {"block": "plain"}, {"seed": 0, "model.depth": 56})
+    assert first.name == second.name == "block=plain,depth=56,seed=0"
+
+
+def test_fields_with_one_last_part_keep_their_sections():
+    cell = Cell("c.py", overrides={"model.name": "a", "optimizer.name": "b"})
+    assert cell.name == "model.name=a,optimizer.name=b"
+
+
+def test_shared_overrides_are_in_the_command_but_not_in_the_name():
+    cell = Cell("c.py", {"depth": 8}, {"seed": 1}, {"steps": 5})
+    assert cell.name == "depth=8,seed=1"
+    assert cell.command(Path("/w")) == [
+        sys.executable, "-m", "resinc", "train",
+        "--config=c.py:depth=8", "--config.steps=5", "--config.seed=1", "--workdir=/w",
+    ]  # fmt: skip
+
+
+def test_values_of_every_type_survive_the_command_line():
+    wanted = {"model.scan": False, "schedule.boundaries": (0.25,), "optimizer.lr": 0.05}
+    cell = Cell("configs/digits.py", overrides=wanted)
+    config = config_lib.load(cell.recipe, cell.flags)
+    assert config.model.scan is False
+    assert config.schedule.boundaries == (0.25,)
+    assert config.optimizer.lr == 0.05
+
+
+def test_two_cells_of_one_name_are_refused():
+    cell = Cell("c.py", {"depth": 8}, {"seed": 1})
+    with pytest.raises(InputError, match="2 cells named 'depth=8,seed=1'"):
+        check_unique([cell, cell])
+    with pytest.raises(InputError, match="no cells"):
+        check_unique([])
+
+
+def example(
+    name: str = "a", sizes: tuple[int, ...] = (1, 2), kinds: tuple[str, ...] = (), rate: float = 0.1,
+    seeds: int = 2, fast: bool = False,
+) -> None:  # fmt: skip
+    """Takes a setting of every type."""
+
+
+def test_settings_take_the_types_of_the_parameters():
+    texts = ["name=b", "sizes=20,56", "kinds=x", "rate=1", "seeds=1_000", "fast=true"]
+    assert settings(example, texts) == {
+        "name": "b",
+        "sizes": (20, 56),
+        "kinds": ("x",),
+        "rate": 1.0,
+        "seeds": 1000,
+        "fast": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("size=1", "did you mean 'sizes'"),
+        ("seeds", "'seeds' is not NAME=VALUE"),
+        ("seeds=two", "'seeds=two': seeds takes a int"),
+        ("seeds=", "seeds takes"),
+        ("sizes=1,b", "sizes takes ints separated by commas"),
+        ("sizes=", "sizes takes ints"),
+        ("fast=yes", "fast takes a bool"),
+    ],
+)
+def test_a_wrong_setting_is_quoted(text, said):
+    with pytest.raises(InputError) as caught:
+        settings(example, [text])
+    assert said in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_experiments_are_found_by_path_and_by_name():
+    assert load_experiment("experiments/depth.py").sweep
+    assert load_experiment("depth").report
+
+
+def test_a_missing_or_broken_experiment_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="did you mean 'experiments/depth.py'"):
+        load_experiment("experiments/dpeth.py")
+    file = tmp_path / "x.py"
+    file.write_text("sweep = print\n")
+    with pytest.raises(InputError, match="no report"):
+        load_experiment(str(file))
+    file.write_text("1 +\n")
+    with pytest.raises(InputError, match="SyntaxError"):
+        load_experiment(str(file))

@@ -1,0 +1,160 @@
+"""A sweep over a fake trainer: what is skipped, resumed, retried, left, and what a signal does."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fabricated import write
+
+from resinc import config as config_lib
+from resinc.errors import InputError
+from resinc.launch.cell import Cell
+from resinc.launch.local import make_slots
+from resinc.launch.sweep import last_words, run_sweep
+from resinc.report.state import CellState, state_of
+
+FAKE = Path(__file__).parent / "fake_train.py"
+
+
+def command(cell, workdir):
+    return [sys.executable, str(FAKE), *cell.command(workdir)[4:]]
+
+
+def cells(count):
+    return [Cell("configs/digits.py", {"depth": 8}, {"seed": seed}) for seed in range(count)]
+
+
+def sweep(root, monkeypatch, *behaviour, **options):
+    monkeypatch.setenv("BEHAVIOUR", json.dumps({str(i): b for i, b in enumerate(behaviour)}))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    options = {"workers": 2, "devices": (), **options}
+    return run_sweep(cells(len(behaviour)), root, command=command, **options)
+
+
+def runs(root, seed):
+    """What each start of a cell saw."""
+    file = root / f"depth=8,seed={seed}" / "ran"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_failed_and_diverged_cells_are_named_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
+    summary = sweep(tmp_path, monkeypatch, "fail", "diverge", "refuse", "done")
+    assert summary.failed == ["depth=8,seed=0", "depth=8,seed=2"]
+    assert summary.diverged == ["depth=8,seed=1"]
+    assert summary.done == ["depth=8,seed=3"]
+    assert summary.exit_code == 1
+    said = capsys.readouterr().out
+    assert "RuntimeError: no such luck" in said
+    assert "depth 9 is not 6n+2" in said
+    assert str(tmp_path / "depth=8,seed=0" / "log.txt") in said
+    assert state_of(tmp_path / "depth=8,seed=2") == CellState.FAILED
+
+
+def test_done_is_skipped_diverged_left_failed_retried(tmp_path, monkeypatch):
+    sweep(tmp_path, monkeypatch, "done", "diverge", "fail")
+    summary = sweep(tmp_path, monkeypatch, "done", "done", "done")
+    assert sorted(summary.done) == ["depth=8,seed=0", "depth=8,seed=2"]
+    assert summary.diverged == ["depth=8,seed=1"]
+    assert [len(runs(tmp_path, seed)) for seed in range(3)] == [1, 1, 2]
+    assert summary.exit_code == 0
+
+
+@pytest.mark.parametrize("said", ["running", "interrupted"])
+def test_unfinished_is_resumed(tmp_path, monkeypatch, said):
+    workdir = tmp_path / "depth=8,seed=0"
+    write(workdir / "status.json", {"state": said, "step": 3, "steps": 9})
+    (workdir / "lock").touch()
+    assert state_of(workdir) == CellState.UNFINISHED
+    assert sweep(tmp_path, monkeypatch, "done").done == ["depth=8,seed=0"]
+
+
+def test_a_cell_whose_lock_is_held_is_left_alone(tmp_path, monkeypatch):
+    workdir = tmp_path / "depth=8,seed=0"
+    write(workdir / "status.json", {"state": "running", "step": 3, "steps": 9})
+    with (workdir / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert state_of(workdir) == CellState.RUNNING
+        summary = sweep(tmp_path, monkeypatch, "done", "done")
+    assert summary.running == ["depth=8,seed=0"]
+    assert summary.done == ["depth=8,seed=1"]
+    assert runs(tmp_path, 0) == []
+
+
+def test_a_folder_of_another_config_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    old = config_lib.load("configs/digits.py:depth=20", ["--config.seed=1"])
+    write(tmp_path / "depth=8,seed=1" / "config.json", config_lib.to_dict(old))
+    with pytest.raises(InputError, match="model.depth: 20 there, 8 now"):
+        sweep(tmp_path, monkeypatch, "done", "done")
+    assert runs(tmp_path, 0) == []
+
+
+def test_a_new_folder_is_new_and_a_damaged_status_is_unfinished(tmp_path):
+    assert state_of(tmp_path / "none") == CellState.NEW
+    write(tmp_path / "config.json", {})
+    (tmp_path / "status.json").write_text('{"state": "do')
+    assert state_of(tmp_path) == CellState.UNFINISHED
+
+
+def test_each_device_is_one_process(tmp_path, monkeypatch):
+    sweep(tmp_path, monkeypatch, "done", "done", workers=0, devices=("3", "5"))
+    assert {runs(tmp_path, seed)[0]["device"] for seed in range(2)} == {"3", "5"}
+    with pytest.raises(InputError, match="3 workers need 3 devices, but 2"):
+        make_slots(3, ("0", "1"), {})
+
+
+def test_seeds_share_one_compilation_cache_inside_the_root(tmp_path, monkeypatch):
+    sweep(tmp_path, monkeypatch, "done", "done")
+    caches = {runs(tmp_path, seed)[0]["cache"] for seed in range(2)}
+    assert caches == {str(tmp_path / ".xla-cache")}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="affinity is Linux's")
+def test_slots_share_the_cores_without_overlap_and_processes_stay_on_them(tmp_path, monkeypatch):
+    available = os.sched_getaffinity(0)
+    slots = make_slots(0, (), {})
+    assert [len(slot.cores) for slot in slots] == [1] * len(available)
+    assert set().union(*(slot.cores for slot in slots)) == available
+    assert len(make_slots(1, (), {})[0].cores) == len(available)
+    assert all(slot.cores for slot in make_slots(len(available) + 3, (), {}))
+    sweep(tmp_path, monkeypatch, "done", workers=0)
+    assert len(runs(tmp_path, 0)[0]["cores"]) == 1
+    assert os.sched_getaffinity(0) == available
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_children_save_then_exits_with_its_code(tmp_path, number):
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:3]; import test_sweep as t;"
+        "s = t.run_sweep(t.cells(2), sys.argv[3], workers=1, devices=(), command=t.command);"
+        "print(s.unfinished); sys.exit(s.exit_code)"
+    )
+    here = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(here), str(here.parent), str(tmp_path)],
+        env={**os.environ, "BEHAVIOUR": json.dumps({"0": "wait", "1": "wait"})},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    status = tmp_path / "depth=8,seed=0" / "status.json"
+    while not (status.exists() and status.read_text()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert json.loads(status.read_text())["state"] == "interrupted"
+    assert runs(tmp_path, 1) == []
+    assert "['depth=8,seed=0', 'depth=8,seed=1']" in said
+
+
+def test_last_words_are_the_exception_of_the_last_start(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("$ a\nValueError: old\n$ b\nTraceback:\n  x\nOSError: new\n----------\n")
+    assert last_words(log) == "OSError: new"
+    assert last_words(tmp_path / "none") == ""

@@ -1,0 +1,95 @@
+"""Rows are read from whatever a run left behind."""
+
+import csv
+import io
+
+import fabricated
+import pytest
+
+from resinc.errors import InputError
+from resinc.launch.cell import Cell
+from resinc.report import read_rows, read_sweep
+from resinc.report.rows import varying
+from resinc.report.state import CellState
+from resinc.report.table import Table, percent, runs_csv
+
+
+def cell(seed=0, depth=8):
+    return Cell("configs/digits.py", {"depth": depth}, {"seed": seed})
+
+
+def test_a_finished_run_is_read_whole(tmp_path):
+    fabricated.run(tmp_path, cell(), 0.25, spread=0)
+    (row,) = read_rows(tmp_path)
+    assert row.done
+    assert (row.step, row.steps) == (160, 160)
+    assert row.config["model.depth"] == 8
+    assert row.final("train").error == 0.25
+    assert row.train[0].step == 10
+    assert [point.step for point in row.evals["test"]] == list(range(20, 161, 20))
+
+
+def test_a_half_written_line_and_missing_files_leave_gaps(tmp_path):
+    workdir = fabricated.run(tmp_path, cell(), 0.25, state="running", step=85)
+    with (workdir / "metrics.jsonl").open("a") as file:
+        file.write('not json\n{"step": 90}\n[1]\n{"step": 90, "kind": "train", "lo')
+    (workdir / "provenance.json").unlink()
+    (tmp_path / "only-log").mkdir()
+    (tmp_path / "only-log" / "log.txt").write_text("killed")
+    unfinished, bare = read_rows(tmp_path)
+    assert unfinished.state == CellState.UNFINISHED
+    assert unfinished.train[-1].step == 80
+    assert unfinished.final("test") is None
+    assert bare.state == CellState.NEW
+
+
+def test_cells_that_nothing_began_are_listed(tmp_path):
+    fabricated.run(tmp_path, cell(0))
+    planned = {"name": "depth=8,seed=1", "config": {"model": {"depth": 8}, "steps": 160}}
+    fabricated.write(tmp_path / "sweep.json", {"command": "resinc sweep", "cells": [planned]})
+    sweep = read_sweep(tmp_path)
+    assert sweep.about == {"command": "resinc sweep"}
+    assert [row.state for row in sweep.rows] == [CellState.DONE, CellState.NEW]
+    assert sweep.rows[1].config["model.depth"] == 8
+
+
+def test_shallow_cells_come_first(tmp_path):
+    for depth in (20, 8, 110):
+        fabricated.run(tmp_path, cell(depth=depth))
+    assert [row.config["model.depth"] for row in read_rows(tmp_path)] == [8, 20, 110]
+
+
+def test_a_folder_without_runs_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no folder in it"):
+        read_rows(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        read_rows(tmp_path / "none")
+
+
+def test_runs_csv_round_trips(tmp_path):
+    fabricated.run(tmp_path, cell(0), 0.25)
+    fabricated.run(tmp_path, cell(1), 0.5, state="diverged", step=30, message='a "b", c\nd')
+    rows = read_rows(tmp_path)
+    assert varying(rows) == ["seed"]
+    done, diverged = csv.DictReader(io.StringIO(runs_csv(rows)))
+    for split in ("train", "validation", "test"):
+        assert float(done[f"{split}_error"]) == rows[0].final(split).error
+        assert float(done[f"{split}_loss"]) == rows[0].final(split).loss
+    assert done["name"] == "depth=8,seed=0"
+    assert (done["seed"], done["state"], done["step"]) == ("0", "done", "160")
+    assert done["data_checksum"] == "sha256:1f2e3d"
+    assert done["git_commit"] == rows[0].provenance["git_commit"]
+    assert diverged["test_error"] == ""
+    assert diverged["message"] == 'a "b", c\nd'
+
+
+def test_percent_is_mean_and_sample_deviation():
+    assert percent([]) == "–"
+    assert percent([0.0875]) == "8.75"
+    assert percent([0.1, 0.2]) == "15.00 ± 7.07"
+
+
+def test_tables_escape_what_they_hold():
+    table = Table(["a|b", "<c>"], [["1", "<2>"]], numeric=1)
+    assert "a\\|b" in table.markdown()
+    assert "<2>" not in table.html()

@@ -1,0 +1,165 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from resinc.errors import InputError
+from resinc.train import workdir
+from resinc.train.evaluate import evaluate_folder
+from resinc.train.loop import train
+from tests.train.runs import config, final_state, metrics
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loop") / "run"
+    assert train(config(), folder).state == "done"
+    return folder
+
+
+def test_metrics_hold_windows_and_exact_evaluations(finished):
+    lines = metrics(finished)
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [*range(4, 30, 4), 30]
+    evaluations = [
+        (line["step"], line["split"], line["count"]) for line in lines if "split" in line
+    ]
+    assert evaluations == [
+        *(
+            (step, split, n)
+            for step in (10, 20)
+            for split, n in (("validation", 157), ("test", 360))
+        ),
+        *((30, split, n) for split, n in (("train", 1280), ("validation", 157), ("test", 360))),
+    ]
+    assert all(0 <= line["error"] <= 1 and line["loss"] > 0 for line in lines)
+
+
+def test_training_lowers_the_error(finished):
+    errors = [line["error"] for line in metrics(finished) if line["kind"] == "train"]
+    assert errors[-1] < errors[0] - 0.1
+
+
+def test_log_lines_do_not_depend_on_the_window_of_others(finished, tmp_path):
+    """Each step is in one window: the mean of two windows is the one twice as long."""
+    train(config(log_every_steps=2), tmp_path)
+    fine = {line["step"]: line["loss"] for line in metrics(tmp_path) if line["kind"] == "train"}
+    coarse = {line["step"]: line["loss"] for line in metrics(finished) if line["kind"] == "train"}
+    for step in range(4, 29, 4):
+        np.testing.assert_allclose((fine[step - 2] + fine[step]) / 2, coarse[step], rtol=1e-5)
+
+
+def test_newest_and_best_checkpoints_are_kept(finished):
+    kept = {int(path.name) for path in (finished / "checkpoints").iterdir() if path.name.isdigit()}
+    errors = {
+        line["step"]: line["error"]
+        for line in metrics(finished)
+        if line.get("split") == "validation"
+    }
+    best = {step for step, error in errors.items() if error == min(errors.values())}
+    assert {25, 30} <= kept
+    assert best & kept
+    assert len(kept) <= 3
+
+
+def test_config_and_provenance_are_written(finished):
+    assert json.loads((finished / "config.json").read_text())["model"]["width"] == 4
+    origin = json.loads((finished / "provenance.json").read_text())
+    assert origin["versions"]["jax"] == jax.__version__
+    assert (origin["data"]["train_size"], origin["data"]["validation_size"]) == (1280, 157)
+    assert len(origin["data"]["checksum"]) == 64
+    assert list((finished / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_finished_run_returns_at_once(finished):
+    before = (finished / "metrics.jsonl").stat().st_mtime_ns
+    outcome = train(config(), finished)
+    assert (outcome.state, outcome.step) == ("done", 30)
+    assert (finished / "metrics.jsonl").stat().st_mtime_ns == before
+
+
+def test_eval_repeats_what_the_run_wrote(finished):
+    step, results = evaluate_folder(finished, "latest", ("test",))
+    line = metrics(finished)[-1]
+    assert (step, results["test"].error, results["test"].count) == (30, line["error"], 360)
+
+
+def test_eval_of_a_missing_checkpoint_lists_those_there(finished):
+    with pytest.raises(InputError, match=r"no checkpoint '7' .*25, 30"):
+        evaluate_folder(finished, "7", ("test",))
+
+
+def test_other_config_is_refused_and_nothing_lost(finished):
+    before = final_state(finished)
+    with pytest.raises(InputError, match=r"model\.depth: 8 there, 14 now"):
+        train(config(model__depth=14), finished)
+    jax.tree.map(np.testing.assert_array_equal, final_state(finished), before)
+
+
+def test_checkpoint_of_other_model_is_refused(finished, tmp_path):
+    """Even where config.json was lost or replaced."""
+    (tmp_path / "checkpoints").symlink_to(finished / "checkpoints")
+    with pytest.raises(InputError, match=r'checkpoint 30 .* model\.block: "residual" there'):
+        train(config(model__block="plain"), tmp_path)
+
+
+def test_folder_in_use_is_refused(tmp_path):
+    with (
+        workdir.held(tmp_path),
+        pytest.raises(InputError, match="in use by another process"),
+    ):
+        train(config(), tmp_path)
+
+
+def test_unwritable_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file/run' cannot be written: Not a directory"):
+        train(config(), tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("steps", 0, "steps 0 is not positive"),
+        ("eval_every_steps", -1, "eval_every_steps -1 is negative"),
+        ("checkpoints_to_keep", 0, "checkpoints_to_keep 0"),
+        ("model__depth", 9, "depth 9 is not 6n"),
+        ("data__name", "digit", "did you mean 'digits'"),
+        ("data__augment", "flip", "choices are crop, crop_flip, none"),
+        ("data__normalize", "mean", "unknown normalisation"),
+    ],
+)
+def test_bad_field_is_refused_before_anything_is_written(field, value, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(config(**{field: value}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_diverging_run_stops_with_the_step_named(tmp_path):
+    outcome = train(config(optimizer__lr=1e30, optimizer__name="sgd"), tmp_path)
+    assert outcome.state == "diverged"
+    assert f"step {outcome.step}" in outcome.message
+    assert 1 <= outcome.step <= 30
+    assert "NaN" not in (tmp_path / "metrics.jsonl").read_text()
+    saved = [path for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit()]
+    assert all(int(path.name) < outcome.step for path in saved)
+    assert train(config(optimizer__lr=1e30, optimizer__name="sgd"), tmp_path) == outcome
+
+
+def test_without_validation_the_run_keeps_its_last(tmp_path):
+    assert train(config(steps=10, data__validation_size=0), tmp_path).state == "done"
+    assert {line["split"] for line in metrics(tmp_path) if "split" in line} == {"train", "test"}
+
+
+@pytest.mark.parametrize("replicas", [1, 8])
+def test_evaluation_is_exact_on_any_device_count(finished, replicas, tmp_path):
+    """157 and 360 divide by neither 8 devices nor the batch of 100."""
+    for name in ("config.json", "checkpoints"):
+        (tmp_path / name).symlink_to(finished / name)
+    saved = json.loads((finished / "config.json").read_text())
+    (tmp_path / "config.json").unlink()
+    saved["parallel"]["replicas"], saved["eval_batch_size"] = replicas, 100
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    _, results = evaluate_folder(tmp_path, "latest", ("validation", "test"))
+    assert [result.count for result in results.values()] == [157, 360]
+    assert results["test"].error == metrics(finished)[-1]["error"]
