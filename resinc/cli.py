@@ -96,11 +96,11 @@ def make_parser() -> argparse.ArgumentParser:
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="what is there, what is missing, and where")
-    action.add_argument("--dir", default="", help=DIR_HELP)
+    action.add_argument("--dir", help=DIR_HELP)
     action.set_defaults(run=run_data_list)
     action = actions.add_parser("prepare", help="download and prepare a set")
     action.add_argument("name", help="see `resinc data list`")
-    action.add_argument("--dir", default="", help=DIR_HELP)
+    action.add_argument("--dir", help=DIR_HELP)
     action.add_argument(
         "--archive",
         type=Path,
@@ -155,7 +155,7 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
     for split, result in results.items():
         print(
             f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "
-            f"({result.count} examples)"
+            f"({result.seen} examples)"
         )
     return 0
 
@@ -184,18 +184,35 @@ def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:
 def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc import report
     from resinc.launch.sweep import load_experiment
-    from resinc.report.rows import read
+    from resinc.report.rows import read_sweep
 
-    rows = read(args.root)
-    report.write(load_experiment(args.experiment).report(rows), rows, args.out)
-    print(f"look at {args.out / 'index.html'} (or figure.png, table.md, runs.csv beside it)")
+    sweep = read_sweep(args.root)
+    result = load_experiment(args.experiment).report(sweep.rows)
+    report.write(result, sweep.rows, args.out, sweep.about)
+    print(f"{result.answer}\nlook at {args.out / 'index.html'} (figure.png, table.md beside it)")
     return 0
 
 
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
-    from resinc.data.source import inventory
+    from rich.console import Console
+    from rich.table import Table
 
-    print(inventory(args.dir))
+    from resinc.data.inventory import inventory
+    from resinc.data.source import data_directory
+
+    table = Table("name", "image", "classes", "train / validation / test", "state", box=None)
+    rows = inventory(args.dir)
+    for row in rows:
+        sizes = f"{row.train:,} / {row.validation:,} / {row.test:,}"
+        table.add_row(row.name, row.shape, str(row.classes), sizes, row.state)
+    console = Console(highlight=False)
+    console.print(f"TFDS directory: {data_directory(args.dir)}", soft_wrap=True)
+    console.print(table)
+    for row in rows:
+        if row.reason:
+            console.print(f"{row.name} is damaged: {row.reason}", soft_wrap=True)
+    if any(row.state == "missing" for row in rows):
+        console.print("`resinc data prepare NAME` fetches a missing one", soft_wrap=True)
     return 0
 
 

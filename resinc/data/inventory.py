@@ -21,19 +21,19 @@ class Row(NamedTuple):
     reason: str  # Of the damage; else empty.
 
 
-def inventory(directory: str | Path = "") -> list[Row]:
+def inventory(directory: str | Path | None = None) -> list[Row]:
     """Look at every set; nothing is decoded, so damage inside a file shows only on loading.
 
     Args:
-      directory: a TFDS directory; "": TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      directory: a TFDS directory; None: TFDS_DATA_DIR, else ~/tensorflow_datasets.
     """
-    directory = data_directory(directory)
+    home = data_directory(directory)
     rows = []
     for spec in DATASETS.values():
         state, reason, where = "embedded", "", ""
         if not spec.embedded:
-            state, reason, _ = condition(spec, directory)
-            where = str(set_directory(spec, directory))
+            state, reason, _ = condition(spec, home)
+            where = str(set_directory(spec, home))
         rows.append(
             Row(
                 name=spec.name,

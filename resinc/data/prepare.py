@@ -21,13 +21,13 @@ from resinc.registry import lookup
 
 
 def prepare(
-    name: str, directory: str | Path = "", archive: str | Path | None = None
+    name: str, directory: str | Path | None = None, archive: str | Path | None = None
 ) -> Path | None:
     """Download and prepare a set, unless it is there and whole; say on stderr what happens.
 
     Args:
       name: a key of DATASETS.
-      directory: a TFDS directory, made if need be; "": TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      directory: a TFDS directory, made if need be; None: TFDS_DATA_DIR, else ~/tensorflow_datasets.
       archive: what `read_archive` takes, instead of a download.
 
     Returns:
@@ -50,10 +50,12 @@ def prepare_spec(spec: Spec, directory: Path, archive: Path | None, console: Con
     """`prepare` for a given specification, which need not be in DATASETS."""
     home = source.set_directory(spec, directory)
     try:
-        with _exclusive(spec, directory) as staging, _progress(console) as progress:
+        with _progress(console) as progress:
+            # Before the lock, since it needs no right to write there.
             if _already_there(spec, directory, progress):
                 console.print(f"{spec.name} is already in {home}, and whole: nothing to do")
                 return home
+        with _exclusive(spec, directory) as staging, _progress(console) as progress:
             downloads = staging / "downloads"
             original = read_archive(
                 spec, archive or _download(spec, directory, downloads, progress)
@@ -218,6 +220,6 @@ def _progress(console: Console) -> Progress:
 
 def _bar(progress: Progress, what: str, total: int) -> Callable[[int], None]:
     if progress.disable:
-        progress.console.print(what)
+        progress.console.print(f"{what} ...")
     task = progress.add_task(what, total=total)
     return lambda count: progress.advance(task, count)

@@ -24,9 +24,9 @@ class Condition(NamedTuple):
     replaceable: bool = True  # False: readable to somebody else, so not ours to overwrite.
 
 
-def data_directory(directory: str | Path) -> Path:
+def data_directory(directory: str | Path | None) -> Path:
     """`directory`, else TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-    chosen = str(directory) or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    chosen = str(directory or "") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return Path(chosen).expanduser()
 
 

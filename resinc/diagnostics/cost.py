@@ -1,6 +1,6 @@
 """Parameters, multiply-adds and weighted depth, counted in the traced computation.
 
-Nothing is restated by hand: the function is traced to its jaxpr and `jaxpr_walk` follows its values.
+Nothing is restated by hand: the function is traced, and `jaxpr_walk` follows its values.
 """
 
 import dataclasses
@@ -66,7 +66,7 @@ def network_cost(network: nn.Module, image_shape: Sequence[int]) -> Cost:
     """
     x = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
     takes_train = "train" in inspect.signature(type(network).__call__).parameters
-    options = {"train": False} if takes_train else {}
+    options: dict[str, Any] = {"train": False} if takes_train else {}
     variables = dict(jax.eval_shape(lambda x: network.init(jax.random.key(0), x, **options), x))
     params = variables.pop("params", {})
 

@@ -2,8 +2,8 @@
 
 Two facts are kept per value. One is the parameters it was made from, if it does not depend on the
 input: where such a value meets the input, a layer is at work, and the parameter's path names it.
-(The name stack would not do: `nn.remat` and `nn.scan` put other names on it.) The other is the number
-of weighted layers on the longest way to it from the input: at the output, that is the depth.
+(The name stack would not do: `nn.remat` and `nn.scan` put other names on it.) The other is the
+number of weighted layers on the longest way to it from the input: at the output, that is the depth.
 A scan is walked once per iteration, so that scanned and unrolled networks look the same.
 """
 

@@ -1,7 +1,8 @@
 """One depth order for parameter trees, whether the blocks are scanned or written out.
 
-Order comes from the names: stem first, head last, numbers by value. Within a block that gives conv1,
-norm1, conv2, norm2, shortcut, the order in which the blocks compute them.
+Order comes from the names: stem first, head last, numbers by value. Within a block that gives
+conv1, norm1, conv2, norm2, shortcut, the order in which the blocks compute them; a test compares it
+with the traced computation.
 """
 
 import re

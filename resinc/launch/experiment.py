@@ -13,7 +13,7 @@ from typing import Any
 from resinc.errors import InputError
 
 
-def load_experiment(path: str) -> types.ModuleType:
+def load_experiment(path: str | Path) -> types.ModuleType:
     """Import the file the user names; it has `sweep(**settings)` and `report(rows)`.
 
     Args:
@@ -23,6 +23,7 @@ def load_experiment(path: str) -> types.ModuleType:
     Raises:
       InputError: no such file, it does not load, or it lacks one of the two functions.
     """
+    path = str(path)
     place = _find(path)
     name = f"experiments.{place.stem}"
     spec = importlib.util.spec_from_file_location(name, place)

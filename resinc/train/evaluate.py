@@ -22,7 +22,7 @@ from resinc.train.step import Examples, make_eval_step
 class Result(NamedTuple):
     loss: float  # Mean, nats.
     error: float  # Fraction of mistakes.
-    count: int  # Examples.
+    seen: int  # Examples counted.
 
 
 def evaluate(
@@ -52,15 +52,15 @@ def evaluate(
         eval_step(params, batch_stats, examples, replicas.split(ids), replicas.split(mask))
         for ids, mask in eval_batches(size, batch_size)
     ]
-    count = sum(int(s.count) for s in sums)
+    seen = sum(int(s.seen) for s in sums)
     id_sum = sum(int(s.id_sum) for s in sums) % 2**32
-    assert (count, id_sum) == (size, size * (size + 1) // 2 % 2**32), (
-        f"evaluation counted {count} examples of {size}, or one of them twice"
+    assert (seen, id_sum) == (size, size * (size + 1) // 2 % 2**32), (
+        f"evaluation counted {seen} examples of {size}, or one of them twice"
     )
     # float64: a float32 running sum of 50,000 mistakes would still be exact, of losses not.
     loss = sum(np.float64(s.loss) for s in sums) / size
     error = sum(np.float64(s.mistakes) for s in sums) / size
-    return Result(float(loss), float(error), count)
+    return Result(float(loss), float(error), seen)
 
 
 class Evaluator:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from resinc.ops.loss import cross_entropy, mistakes
@@ -16,8 +17,8 @@ from resinc.train.state import State, Window
 class Examples(NamedTuple):
     """A set that fits the device, held there as it is: augmentation follows inside the step."""
 
-    image: jax.Array  # uint8 [n, h, w, c].
-    label: jax.Array  # int32 [n].
+    image: jax.Array | np.ndarray  # uint8 [n, h, w, c].
+    label: jax.Array | np.ndarray  # int32 [n].
 
 
 class Report(NamedTuple):
@@ -34,7 +35,7 @@ class Sums(NamedTuple):
 
     loss: jax.Array
     mistakes: jax.Array
-    count: jax.Array  # int32: examples counted.
+    seen: jax.Array  # int32: examples counted.
     id_sum: jax.Array  # uint32, modulo 2^32: of id + 1, so that no example stands in for another.
 
 
@@ -117,7 +118,7 @@ def make_eval_step(
     """
 
     def eval_step(params, batch_stats, examples, ids, mask) -> Sums:
-        logits = network.apply(
+        logits: Any = network.apply(
             {"params": params, "batch_stats": batch_stats},
             prepare(examples.image[ids]),
             train=False,
@@ -127,7 +128,7 @@ def make_eval_step(
             Sums(
                 loss=jnp.sum(jnp.where(mask, cross_entropy(logits, labels), 0)),
                 mistakes=jnp.sum(jnp.where(mask, mistakes(logits, labels), 0)),
-                count=jnp.sum(mask.astype(jnp.int32)),
+                seen=jnp.sum(mask.astype(jnp.int32)),
                 id_sum=jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
             )
         )

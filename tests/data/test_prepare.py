@@ -239,8 +239,10 @@ def test_pickle_that_calls_something_is_refused(folder, tmp_path):
 
 
 @pytest.fixture
-def server(folder):
+def server(folder, monkeypatch):
     """`folder` over HTTP on the loopback."""
+
+    monkeypatch.setenv("no_proxy", "*")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *args):

@@ -1,4 +1,4 @@
-"""Stands in for `resinc train`: does to the folder what BEHAVIOUR[seed] says, and logs that it ran."""
+"""Stands in for `resinc train`: does to the folder what BEHAVIOUR[seed] says."""
 
 import fcntl
 import json

@@ -49,9 +49,13 @@ def test_two_cells_of_one_name_are_refused():
 
 
 def example(
-    name: str = "a", sizes: tuple[int, ...] = (1, 2), kinds: tuple[str, ...] = (), rate: float = 0.1,
-    seeds: int = 2, fast: bool = False,
-) -> None:  # fmt: skip
+    name: str = "a",
+    sizes: tuple[int, ...] = (1, 2),
+    kinds: tuple[str, ...] = (),
+    rate: float = 0.1,
+    seeds: int = 2,
+    fast: bool = False,
+) -> None:
     """Takes a setting of every type."""
 
 
@@ -92,7 +96,7 @@ def test_experiments_are_found_by_path_and_by_name():
 
 
 def test_a_missing_or_broken_experiment_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="did you mean 'experiments/depth.py'"):
+    with pytest.raises(InputError, match=r"did you mean 'experiments/depth\.py'"):
         load_experiment("experiments/dpeth.py")
     file = tmp_path / "x.py"
     file.write_text("sweep = print\n")

@@ -89,7 +89,7 @@ def test_a_cell_whose_lock_is_held_is_left_alone(tmp_path, monkeypatch):
 def test_a_folder_of_another_config_is_refused_before_anything_starts(tmp_path, monkeypatch):
     old = config_lib.load("configs/digits.py:depth=20", ["--config.seed=1"])
     write(tmp_path / "depth=8,seed=1" / "config.json", config_lib.to_dict(old))
-    with pytest.raises(InputError, match="model.depth: 20 there, 8 now"):
+    with pytest.raises(InputError, match=r"model\.depth: 20 there, 8 now"):
         sweep(tmp_path, monkeypatch, "done", "done")
     assert runs(tmp_path, 0) == []
 

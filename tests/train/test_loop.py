@@ -81,7 +81,7 @@ def test_finished_run_returns_at_once(finished):
 def test_eval_repeats_what_the_run_wrote(finished):
     step, results = evaluate_folder(finished, "latest", ("test",))
     line = metrics(finished)[-1]
-    assert (step, results["test"].error, results["test"].count) == (30, line["error"], 360)
+    assert (step, results["test"].error, results["test"].seen) == (30, line["error"], 360)
 
 
 def test_eval_of_a_missing_checkpoint_lists_those_there(finished):
@@ -161,5 +161,5 @@ def test_evaluation_is_exact_on_any_device_count(finished, replicas, tmp_path):
     saved["parallel"]["replicas"], saved["eval_batch_size"] = replicas, 100
     (tmp_path / "config.json").write_text(json.dumps(saved))
     _, results = evaluate_folder(tmp_path, "latest", ("validation", "test"))
-    assert [result.count for result in results.values()] == [157, 360]
+    assert [result.seen for result in results.values()] == [157, 360]
     assert results["test"].error == metrics(finished)[-1]["error"]

@@ -92,7 +92,7 @@ def test_per_replica_and_synchronised_norm_differ():
 
 def test_evaluation_counts_masked_examples_never():
     sums = after_two_steps("pmap", 8, True)[2]
-    assert sums.count == 37
+    assert sums.seen == 37
     assert sums.id_sum == 37 * 38 // 2
 
 

@@ -1,0 +1,78 @@
+import random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import base
+from resinc import networks
+from resinc.blocks import BLOCKS
+from resinc.diagnostics import naming
+from resinc.diagnostics.cost import network_cost
+from resinc.networks.stage import unstack
+from resinc.ops.shortcut import SHORTCUTS
+
+
+def build(**changes):
+    section = base.get_config().model
+    section.update(depth=20, width=4, **changes)
+    return networks.build(section, 10)
+
+
+def shapes(network):
+    return jax.eval_shape(
+        lambda: network.init(jax.random.key(0, impl="rbg"), jnp.zeros((1, 8, 8, 3)), train=False)
+    )
+
+
+def test_stacks_come_apart_as_the_stage_takes_them_apart():
+    params = jax.tree.map(
+        lambda leaf: np.random.RandomState(leaf.size).rand(*leaf.shape),
+        dict(shapes(build(shortcut="B"))["params"]),
+    )
+    assert "blocks" in params["stage1"]
+    scanned, unrolled = naming.flatten(params), naming.flatten(unstack(params))
+    assert [path for path, _ in scanned] == [path for path, _ in unrolled]
+    for (path, a), (_, b) in zip(scanned, unrolled, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=path)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
+@pytest.mark.parametrize("scan", [True, False])
+def test_order_of_names_is_the_order_of_computation(block, shortcut, scan):
+    network = build(block=block, shortcut=shortcut, scan=scan)
+    traced = [layer.path for layer in network_cost(network, (8, 8, 3)).layers]
+    assert naming.layer_paths(shapes(network)["params"]) == traced
+
+
+def test_numbers_sort_by_value():
+    paths = [
+        "stem_conv",
+        "stem_norm",
+        *(f"stage1/block{i:02d}/conv1" for i in range(1, 120)),
+        "stage2/block01/conv1",
+        "stage2/block01/norm1",
+        "stage2/block01/conv2",
+        "stage2/block01/norm2",
+        "stage2/block01/shortcut/conv",
+        "stage10/block01/conv1",
+        "head",
+    ]
+    shuffled = random.Random(0).sample(paths, len(paths))
+    assert sorted(shuffled, key=naming.depth_key) == paths
+
+
+def test_stacks_within_stacks_come_apart_from_the_outside():
+    tree = {"blocks": {"blocks": {"w": np.arange(6).reshape(2, 3)}}}
+    flat = naming.flatten(tree)
+    assert flat[3] == ("block03/block02/w", 3)
+    assert len(flat) == 6
+
+
+def test_groups_of_a_path():
+    assert naming.block_of("stage1/block02/shortcut/conv") == "stage1/block02"
+    assert naming.stage_of("stage1/block02/shortcut/conv") == "stage1"
+    assert naming.block_of("stem_norm") == naming.stage_of("stem_conv") == "stem"
+    assert naming.block_of("inception3a/branch1/conv") == "inception3a"

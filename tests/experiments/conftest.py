@@ -1,6 +1,0 @@
-"""Make tests/fabricated.py importable from here."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
