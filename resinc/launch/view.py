@@ -44,7 +44,7 @@ class SweepView:
     def skip_done(self, count: int) -> None:
         self._counts["done"] = self._counts.get("done", 0) + count
         if count:
-            self.say(f"{self._number()} {count} cells were done already", "dim")
+            self.say(f"{self._number()} {count} done already", "dim")
 
     def started(self, name: str, workdir: Path, resumed: int) -> None:
         """`resumed`: the step from which it goes on; 0 for a new run."""

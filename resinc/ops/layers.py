@@ -34,7 +34,7 @@ class Layers:
     """Injected into every block, so that an option is named once, not threaded through.
 
     Attributes:
-      conv: (features, kernel_size=3, stride=1, name=...) -> [b, h, w, c] to [b, h/s, w/s, features].
+      conv: (features, kernel_size=3, stride=1, name=...), [b, h, w, c] to [b, h/s, w/s, features].
       norm: (name=...) -> module that keeps the shape.
       act: function of the same shape.
       shortcut: (layers, x, features, stride) -> array, one of `ops.shortcut.SHORTCUTS`.

@@ -1,5 +1,6 @@
 """Checkpoints by Orbax: asynchronous, the newest few and the best on validation."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from orbax.checkpoint import checkpoint_managers
 from resinc.config import differences
 from resinc.errors import InputError
 from resinc.train.state import State
+
+# Orbax warns of every checkpoint without a validation error; those between evaluations have none.
+logging.getLogger("absl").addFilter(lambda record: "tracked_metric" not in record.getMessage())
 
 
 class Checkpoints:

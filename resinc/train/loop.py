@@ -30,7 +30,7 @@ from resinc.train.writer import MetricsWriter
 
 
 class Outcome(NamedTuple):
-    """How a run ended: `state` is done, diverged or interrupted; `signal_number` where interrupted."""
+    """How a run ended: `state` is done, diverged or interrupted, the last by `signal_number`."""
 
     state: str
     step: int
@@ -72,9 +72,10 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
     begun = time.monotonic()
 
     # State: from the newest checkpoint, or from the seed.
-    origin = provenance.collect(splits.provenance(), replicas.count)
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
     state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    origin = provenance.collect(splits.provenance(), replicas.count, parameters)
     start = checkpoints.latest_step() or 0
     if start:
         state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())

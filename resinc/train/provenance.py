@@ -15,12 +15,13 @@ import resinc
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
 
 
-def collect(data: dict[str, Any], replicas: int) -> dict[str, Any]:
+def collect(data: dict[str, Any], replicas: int, parameters: int) -> dict[str, Any]:
     """What is written to provenance.json and into every checkpoint.
 
     Args:
       data: `Splits.provenance()`.
       replicas: d, of the data parallelism.
+      parameters: trainable scalars of the network.
     """
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
@@ -32,6 +33,7 @@ def collect(data: dict[str, Any], replicas: int) -> dict[str, Any]:
         "device_kind": jax.devices()[0].device_kind,
         "device_count": jax.device_count(),
         "replicas": replicas,
+        "parameters": parameters,
         "data": data,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,17 @@ def held(workdir: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"workdir {str(workdir)!r} cannot be written: {error.strerror}") from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"workdir {str(workdir)!r} is in use by another process") from None
+        # Tried for a second: a sweep or a report takes the lock for an instant, to see if it can.
+        for attempt in range(11):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt == 10:
+                    raise InputError(
+                        f"workdir {str(workdir)!r} is in use by another process"
+                    ) from None
+                time.sleep(0.1)
         yield
 
 

@@ -45,7 +45,8 @@ def test_option_a_takes_every_second_pixel_and_pads_with_zeros():
     x = images()
     y = SHORTCUTS["A"](None, x, 10, 2)
     np.testing.assert_array_equal(y[..., 2:8], x[:, ::2, ::2])
-    assert not jnp.any(y[..., :2]) and not jnp.any(y[..., 8:])
+    assert not jnp.any(y[..., :2])
+    assert not jnp.any(y[..., 8:])
 
 
 @pytest.mark.parametrize(

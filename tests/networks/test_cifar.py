@@ -111,7 +111,8 @@ def gradients(network, variables, x):
 def test_scan_equals_unrolled(block, shortcut):
     scanned, unrolled, variables, x = scanned_and_unrolled(block=block, shortcut=shortcut)
     apart = {name: unstack(tree) for name, tree in variables.items()}
-    assert "blocks" in variables["params"]["stage2"] and "block03" in apart["params"]["stage2"]
+    assert "blocks" in variables["params"]["stage2"]
+    assert "block03" in apart["params"]["stage2"]
 
     (loss, stats), grads = gradients(scanned, variables, x)
     (loss_apart, stats_apart), grads_apart = gradients(unrolled, apart, x)
