@@ -109,8 +109,13 @@ def _exclusive(spec: Spec, directory: Path) -> Iterator[Path]:
                 f"another process is preparing {spec.name} in {directory}: wait for it to end"
             ) from None
         _clear(staging)
-        yield staging
-        # Not on failure: a finished download serves the next attempt.
+        try:
+            yield staging
+        except BaseException:
+            # A finished download serves the next attempt; without one nothing is worth keeping.
+            if not any(path.is_file() for path in (staging / "downloads").glob("*")):
+                shutil.rmtree(staging, ignore_errors=True)
+            raise
         shutil.rmtree(staging, ignore_errors=True)
 
 

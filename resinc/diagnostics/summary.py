@@ -112,11 +112,12 @@ def print_summary(cost: Cost, by: str = "layer", csv: bool = False) -> None:
     if csv:
         sys.stdout.write(as_csv(cost, by))
     elif sys.stdout.isatty():
-        drawn = Table(caption=totals(cost), caption_justify="left")
+        drawn = Table()
         for i, name in enumerate(HEADER):
             drawn.add_column(name, justify="left" if i < 2 else "right", no_wrap=i != 1)
         for row in table(cost, by):
             drawn.add_row(*row.cells())
         Console().print(drawn)
+        print(totals(cost))
     else:
         sys.stdout.write(as_text(cost, by))
