@@ -30,7 +30,7 @@ RECIPES = {
 PAPER = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}
 # Points of a curve when the number of steps is not the recipe's own. Evaluations are fewer: on a
 # CPU one of CIFAR-10 takes as long as 40 steps.
-WINDOWS, EVALUATIONS = 20, 10
+WINDOWS, EVALUATIONS = 20, 5
 BLOCK_COLOURS = (INK, "#8a63d2", "#0072b2", "#cc79a7")
 DEPTH, BLOCK = "model.depth", "model.block"
 
