@@ -11,11 +11,14 @@ from configs import base
 def get_config(arg: str | None = None) -> ConfigDict:
     args = base.parse_arg(arg, depth=20, block="residual")
     config = base.get_config()
-    config.steps = 160  # 16 epochs of 10 batches.
+    config.steps = 120  # 12 epochs of 10 batches.
     config.model.depth = args.depth
     config.model.block = args.block
     config.data.name = "digits"
+    # At the full rate from the first step on, residual-56 still had 15 % training error at step 160;
+    # with the paper's warm-up for deep networks it has none. All depths get it, to stay comparable.
+    config.schedule.warmup = 0.125
     config.log_every_steps = 10
     config.eval_every_steps = 20
-    config.checkpoint_every_steps = 80
+    config.checkpoint_every_steps = 60
     return config

@@ -135,7 +135,8 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
         progress.train(step, float(report.loss), float(report.error), float(report.lr), speed)
         status("running", step)
 
-    status("running", start)
+    step = start
+    status("running", step)
     with stop_on_signal() as stop, progress:
         try:
             if start:
@@ -180,7 +181,7 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
             progress.say(f"stopped: {error}")
             return finish("diverged", error.step, str(error))
         except BaseException as error:
-            status("failed", start, f"{type(error).__name__}: {error}")
+            status("failed", step, f"{type(error).__name__}: {error}")
             raise
         finally:
             checkpoints.close()

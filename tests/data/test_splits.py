@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from resinc.data import DATASETS, load
+from resinc.data import DATASETS, Split, load, splits
 from resinc.errors import InputError
 
 

@@ -163,3 +163,20 @@ def test_evaluation_is_exact_on_any_device_count(finished, replicas, tmp_path):
     _, results = evaluate_folder(tmp_path, "latest", ("validation", "test"))
     assert [result.seen for result in results.values()] == [157, 360]
     assert results["test"].error == metrics(finished)[-1]["error"]
+
+
+def test_order_and_crops_do_not_depend_on_the_device_count(tmp_path):
+    """With BatchNorm over the global batch, eight devices log what one does."""
+    changes = {"steps": 4, "log_every_steps": 1, "eval_every_steps": 0, "data__crop_pad": 2}
+    losses = []
+    for replicas in (1, 8):
+        folder = tmp_path / str(replicas)
+        train(config(model__sync_batch_norm=True, parallel__replicas=replicas, **changes), folder)
+        losses.append([line["loss"] for line in metrics(folder)])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+
+
+def test_crops_enter_the_loss(finished, tmp_path):
+    """Else the comparison above would prove nothing about them."""
+    train(config(steps=4, eval_every_steps=0, data__augment="none"), tmp_path)
+    assert metrics(tmp_path)[0]["loss"] != metrics(finished)[0]["loss"]
