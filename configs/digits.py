@@ -15,7 +15,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.depth = args.depth
     config.model.block = args.block
     config.data.name = "digits"
-    # At the full rate from the first step on, residual-56 still had 15 % training error at step 160;
+    # At the full rate from the first step, residual-56 still had 15 % training error at step 160;
     # with the paper's warm-up for deep networks it has none. All depths get it, to stay comparable.
     config.schedule.warmup = 0.125
     config.log_every_steps = 10

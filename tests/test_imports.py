@@ -10,11 +10,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LEAVES = {"resinc.errors", "resinc.registry"}
-EVERYWHERE = LEAVES | {"resinc.config"}
+EVERYWHERE = LEAVES | {"resinc.config", "resinc.duration"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
     "__init__": set(),
+    "duration": set(),
     "errors": set(),
     "registry": {"resinc.errors"},
     "config": LEAVES,

@@ -6,6 +6,16 @@ import jax
 from resinc.ops.layers import Layers
 
 
+def two_convolutions(layers: Layers, x: jax.Array, features: int, stride: int) -> jax.Array:
+    """F(x) = BN(conv3x3(relu(BN(conv3x3(x))))), inside a block's `__call__`; no relu at the end.
+
+    [b, h, w, c] -> [b, h/stride, w/stride, features]. He et al. 2015, Fig. 2.
+    """
+    y = layers.conv(features, stride=stride, name="conv1")(x)
+    y = layers.act(layers.norm(name="norm1")(y))
+    return layers.norm(name="norm2")(layers.conv(features, name="conv2")(y))
+
+
 class PlainBlock(nn.Module):
     """y = relu(F(x)), F = conv3x3-BN-relu-conv3x3-BN. He et al. 2015, Fig. 3 (middle)."""
 
@@ -15,8 +25,4 @@ class PlainBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        layers = self.layers
-        y = layers.conv(self.features, stride=self.stride, name="conv1")(x)
-        y = layers.act(layers.norm(name="norm1")(y))
-        y = layers.norm(name="norm2")(layers.conv(self.features, name="conv2")(y))
-        return layers.act(y)
+        return self.layers.act(two_convolutions(self.layers, x, self.features, self.stride))

@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 
+from resinc.blocks.plain import two_convolutions
 from resinc.ops.layers import Layers
 
 
@@ -19,7 +20,5 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         layers = self.layers
-        y = layers.conv(self.features, stride=self.stride, name="conv1")(x)
-        y = layers.act(layers.norm(name="norm1")(y))
-        y = layers.norm(name="norm2")(layers.conv(self.features, name="conv2")(y))
+        y = two_convolutions(layers, x, self.features, self.stride)
         return layers.act(layers.shortcut(layers, x, self.features, self.stride) + y)

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from resinc.duration import duration
 from resinc.report.state import read_status
 
 STYLES = {"done": "green", "diverged": "magenta", "failed": "red", "stopped": "yellow"}
@@ -115,12 +116,3 @@ def progress(status: dict[str, Any], begun: float, resumed: int) -> tuple[int, i
     if step <= resumed:
         return step, steps, None
     return step, steps, (time.monotonic() - begun) / (step - resumed) * (steps - step)
-
-
-def duration(seconds: float) -> str:
-    """e.g. "42 s", "3 min 5 s", "2 h 10 min"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from resinc.duration import duration
 from resinc.report.rows import Row
 from resinc.report.state import CellState
 from resinc.report.style import CSS
@@ -138,7 +139,7 @@ def cells(rows: Sequence[Row]) -> Table:
             ("not started" if row.state == CellState.NEW else row.state.value)
             + (f": {row.message}" if row.message and not row.done else ""),
             f"{row.step:,} of {row.steps:,}" if row.steps else "–",
-            _duration(row.seconds) if row.seconds else "–",
+            duration(row.seconds) if row.seconds else "–",
         ]
         for row in order
     ]
@@ -175,7 +176,7 @@ def measured(rows: Sequence[Row], about: Mapping[str, Any]) -> list[tuple[str, s
         ("Code", _distinct(_commit(origin) for origin in origins)),
         (
             "Time",
-            f"{_duration(sum(row.seconds for row in rows))} over all runs, "
+            f"{duration(sum(row.seconds for row in rows))} over all runs, "
             "compilation included; runs side by side share the machine",
         ),
     ]
@@ -209,11 +210,3 @@ def _fact(what: str, how: str) -> str:
 
 def _data(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -12,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from resinc.duration import duration
 from resinc.train.evaluate import Result
 
 
@@ -55,7 +56,7 @@ class RunProgress:
         if self._bar.disable:
             passed = time.monotonic() - self._begun
             left = passed / (step - self._start) * (self._steps - step)
-            self.say(f"step {step:>6}/{self._steps}  {text}  lr {lr:g}  {_duration(left)} left")
+            self.say(f"step {step:>6}/{self._steps}  {text}  lr {lr:g}  {duration(left)} left")
 
     def evaluation(self, step: int, results: dict[str, Result]) -> None:
         parts = [f"{split} error {100 * r.error:5.2f} %" for split, r in results.items()]
@@ -86,11 +87,3 @@ class Meter:
         speed = images / (now - self._since)
         self.restart(step)
         return speed
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import originals
 import pytest
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from resinc.data.archives import read_archive
 from resinc.data.prepare import prepare, prepare_spec
 from resinc.data.spec import Remote
 from resinc.errors import InputError
+from tests.data import originals
 
 
 @pytest.fixture

@@ -85,10 +85,10 @@ def test_real_cifar10_test_images_read_as_tfds_reads_them(monkeypatch):
 
 
 def test_reading_counts_every_example_for_the_progress_bar(tmp_path):
-    import originals
     from rich.console import Console
 
     from resinc.data.prepare import prepare_spec
+    from tests.data import originals
 
     spec = originals.tiny("mnist")
     archive = tmp_path / "archive"

@@ -6,7 +6,6 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import fabricated
 import pytest
 
 from experiments import EXPERIMENTS, depth
@@ -14,6 +13,7 @@ from resinc import config as config_lib
 from resinc import report
 from resinc.errors import InputError
 from resinc.report.state import CellState
+from tests import fabricated
 
 
 def finals(plain, residual):
@@ -40,11 +40,11 @@ def test_sweep_starts_with_the_deepest_and_every_cell_loads():
         cell = next(depth.sweep(dataset=dataset, steps=100))
         config = config_lib.load(cell.recipe, cell.flags)
         assert config.data.name == dataset
-        assert (config.steps, config.eval_every_steps, config.log_every_steps) == (100, 10, 5)
+        assert (config.steps, config.eval_every_steps, config.log_every_steps) == (100, 20, 5)
 
 
 def test_steps_of_zero_and_the_recipes_own_steps_are_one_sweep():
-    assert list(depth.sweep(steps=0)) == list(depth.sweep(steps=160))
+    assert list(depth.sweep(steps=0)) == list(depth.sweep(steps=120))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_answer_follows_the_numbers(tmp_path, errors, said):
     answer = depth.report(make_rows(tmp_path, errors)).answer
     for words in said:
         assert words in answer
-    assert "2 seeds, 160 steps" in answer
+    assert "2 seeds, 120 steps" in answer
     assert answer.endswith(".")
     assert "so far" not in answer
 
@@ -120,7 +120,7 @@ def test_partial_results_say_so_and_name_what_is_missing(tmp_path):
 
     rows = make_rows(tmp_path, finals({8: 0, 20: 0, 56: 0.8}, {8: 0, 20: 0, 56: 0}), alter=alter)
     found = depth.report(rows)
-    assert "so far (9 of 12 runs done; 1 to 2 seeds, 160 steps)" in found.answer
+    assert "so far (9 of 12 runs done; 1 to 2 seeds, 120 steps)" in found.answer
     assert "plain networks do not get worse with depth (20 layers" in found.answer
     assert found.answer.endswith("plain-56 diverged (2 of 2 seeds).")
     joined = " ".join(found.notes)
@@ -155,7 +155,7 @@ def test_different_steps_are_not_compared(tmp_path):
     make_rows(tmp_path, finals({8: 0.1}, {8: 0.1}))
     rows = make_rows(tmp_path, finals({20: 0.1}, {20: 0.1}), steps=40)
     assert "nothing is decided" in depth.report(rows).answer
-    assert "40 and 160" in depth.report(rows).answer
+    assert "40 and 120" in depth.report(rows).answer
 
 
 def test_rows_of_other_experiments_are_refused(tmp_path):

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from fabricated import write
 
 from resinc import config as config_lib
 from resinc.errors import InputError
@@ -18,6 +17,7 @@ from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
 from resinc.launch.sweep import last_words, run_sweep
 from resinc.report.state import CellState, state_of
+from tests.fabricated import write
 
 FAKE = Path(__file__).parent / "fake_train.py"
 

@@ -3,7 +3,6 @@
 import csv
 import io
 
-import fabricated
 import pytest
 
 from resinc.errors import InputError
@@ -12,6 +11,7 @@ from resinc.report import read_rows, read_sweep
 from resinc.report.rows import varying
 from resinc.report.state import CellState
 from resinc.report.table import Table, percent, runs_csv
+from tests import fabricated
 
 
 def cell(seed=0, depth=8):
@@ -22,11 +22,11 @@ def test_a_finished_run_is_read_whole(tmp_path):
     fabricated.run(tmp_path, cell(), 0.25, spread=0)
     (row,) = read_rows(tmp_path)
     assert row.done
-    assert (row.step, row.steps) == (160, 160)
+    assert (row.step, row.steps) == (120, 120)
     assert row.config["model.depth"] == 8
     assert row.final("train").error == 0.25
     assert row.train[0].step == 10
-    assert [point.step for point in row.evals["test"]] == list(range(20, 161, 20))
+    assert [point.step for point in row.evals["test"]] == list(range(20, 121, 20))
 
 
 def test_a_half_written_line_and_missing_files_leave_gaps(tmp_path):
@@ -45,7 +45,7 @@ def test_a_half_written_line_and_missing_files_leave_gaps(tmp_path):
 
 def test_cells_that_nothing_began_are_listed(tmp_path):
     fabricated.run(tmp_path, cell(0))
-    planned = {"name": "depth=8,seed=1", "config": {"model": {"depth": 8}, "steps": 160}}
+    planned = {"name": "depth=8,seed=1", "config": {"model": {"depth": 8}, "steps": 120}}
     fabricated.write(tmp_path / "sweep.json", {"command": "resinc sweep", "cells": [planned]})
     sweep = read_sweep(tmp_path)
     assert sweep.about == {"command": "resinc sweep"}
@@ -76,7 +76,7 @@ def test_runs_csv_round_trips(tmp_path):
         assert float(done[f"{split}_error"]) == rows[0].final(split).error
         assert float(done[f"{split}_loss"]) == rows[0].final(split).loss
     assert done["name"] == "depth=8,seed=0"
-    assert (done["seed"], done["state"], done["step"]) == ("0", "done", "160")
+    assert (done["seed"], done["state"], done["step"]) == ("0", "done", "120")
     assert done["data_checksum"] == "sha256:1f2e3d"
     assert done["git_commit"] == rows[0].provenance["git_commit"]
     assert diverged["test_error"] == ""
