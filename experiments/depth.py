@@ -151,13 +151,13 @@ def table(rows: Sequence[Row], dataset: str) -> Table:
                 line.append(f"{known:.2f}" if known else "–")
             lines.append(line)
     if paper:
-        header.append("He et al. test error %")
+        header.append("He et al. %")
     if all(line[2] == "–" for line in lines):
         header.pop(2)
         lines = [line[:2] + line[3:] for line in lines]
     caption = "At the last step; mean ± sample standard deviation over the finished seeds."
     if paper:
-        caption += " He et al. 2015, Table 6: 64,000 steps; depth 110 is their best of five runs."
+        caption += " He et al. 2015, Table 6: test error after 64,000 steps; depth 110: best of five."
     return Table(header, lines, numeric=len(header) - 1, caption=caption)
 
 

@@ -108,6 +108,10 @@ def final_errors(ax: Axes, title: str, what: str, series: Sequence[Series], x_fi
         ax.set_xticks(_apart(sorted(values)))
         ax.margins(x=0.08)
         ax.set_ylim(bottom=min(0.0, -0.015 * ax.get_ylim()[1]))
+    else:
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, "no run is done yet", ha="center", transform=ax.transAxes)
     handles = [
         Line2D([], [], color=s.colour, linewidth=width, marker="o", markersize=5.5,
                markerfacecolor="none" if width == THIN else s.colour, label=f"{s.label}, {split}")

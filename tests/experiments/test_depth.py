@@ -147,7 +147,7 @@ def test_short_runs_and_single_seeds_are_named(tmp_path):
     found = depth.report(rows)
     assert "(1 seed, 1,500 of the recipe's 64,000 steps)" in found.answer
     assert any("one seed" in note for note in found.notes)
-    assert found.table.header[-1] == "He et al. test error %"
+    assert found.table.header[-1] == "He et al. %"
     assert [line[-1] for line in found.table.lines] == ["–", "–", "8.75", "6.97"]
 
 
