@@ -12,8 +12,11 @@ from resinc.config import differences
 from resinc.errors import InputError
 from resinc.train.state import State
 
-# Orbax warns of every checkpoint without a validation error; those between evaluations have none.
-logging.getLogger("absl").addFilter(lambda record: "tracked_metric" not in record.getMessage())
+# What Orbax warns of and is meant so here: no validation error between evaluations, reading only.
+_MEANT_SO = ("tracked_metric", "read_only=True", "is read only")
+logging.getLogger("absl").addFilter(
+    lambda record: not any(words in record.getMessage() for words in _MEANT_SO)
+)
 
 
 class Checkpoints:
