@@ -157,7 +157,9 @@ def table(rows: Sequence[Row], dataset: str) -> Table:
         lines = [line[:2] + line[3:] for line in lines]
     caption = "At the last step; mean ± sample standard deviation over the finished seeds."
     if paper:
-        caption += " He et al. 2015, Table 6: test error after 64,000 steps; depth 110: best of five."
+        caption += (
+            " He et al. 2015, Table 6: test error after 64,000 steps; depth 110: best of five."
+        )
     return Table(header, lines, numeric=len(header) - 1, caption=caption)
 
 
