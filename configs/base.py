@@ -21,15 +21,31 @@ def get_config() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.name = "cifar"  # A key of resinc.networks.NETWORKS.
-    config.model.block = "residual"  # A key of resinc.blocks.BLOCKS.
-    config.model.depth = 20  # Weighted layers; 6n+2 for the CIFAR family.
-    config.model.width = 16  # Channels of the first stage; the paper's networks have 16.
+    config.model.variant = ""  # A published form of the network, e.g. "v1.5"; "": its first.
+    config.model.block = "residual"  # A key of resinc.blocks.BLOCKS, where the network has blocks.
+    config.model.depth = 20  # Weighted layers, where a network has several; 6n+2 for CIFAR.
+    config.model.width = 16  # Channels of the stem; He et al.: 16 for CIFAR, 64 for ImageNet.
+    config.model.widen = 1  # Factor of the stages' width: k of a wide ResNet.
+    config.model.groups = 1  # Of a bottleneck's 3x3 convolution; ResNeXt: 32.
+    config.model.base_width = 64  # Channels of such a group in the first stage; ResNeXt: 4.
+    config.model.head = "mean"  # Or "dense": fully connected instead of global average pooling.
+    config.model.dropout = -1.0  # Rate before the head; negative: the network's own.
+    # What joins the residual branch to the shortcut, in the order in which it is applied.
     config.model.shortcut = "A"  # A key of resinc.ops.shortcut.SHORTCUTS; ignored by plain blocks.
+    config.model.merge = "add"  # A key of resinc.ops.merge.MERGES.
+    config.model.branch_scale = 1.0  # Constant factor of the branch; Inception-ResNet: own.
+    config.model.learned_scale = False  # SkipInit, ReZero: a trained factor that starts at 0.
+    config.model.survival = 1.0  # Of the last block, for stochastic depth; 1: no block is dropped.
+    config.model.shortcut_scale = 1.0  # Constant factor of the shortcut; He et al. 2016, Table 1.
+    config.model.gate_bias = -6.0  # At the start, of the gating merges; same table.
+    config.model.norm = "batch"  # Or "none": every convolution then has a bias instead.
+    config.model.zero_last_norm = False  # A branch's last BatchNorm scale starts at 0.
+    config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
+    config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.
+    config.model.auxiliary_weight = 0.3  # Of each auxiliary classifier's loss; 0: not trained.
     config.model.scan = True  # One compiled block per stage instead of n: compile time flat in n.
     config.model.remat = False  # Recompute each block in the backward pass: memory for time.
     config.model.dtype = "float32"  # Of activations ("bfloat16" too); parameters stay float32.
-    config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
-    config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.
 
     config.data = ConfigDict()
     config.data.name = "digits"  # A key of resinc.data.DATASETS.

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LEAVES = {"resinc.errors", "resinc.registry"}
-EVERYWHERE = LEAVES | {"resinc.config", "resinc.duration"}
+EVERYWHERE = LEAVES | {"resinc.config", "resinc.duration", "resinc.zoo"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
@@ -19,6 +19,7 @@ ALLOWED = {
     "errors": set(),
     "registry": {"resinc.errors"},
     "config": LEAVES,
+    "zoo": LEAVES,
     "ops": LEAVES,
     "blocks": LEAVES | {"resinc.ops"},
     "networks": EVERYWHERE | {"resinc.blocks", "resinc.ops"},

@@ -1,10 +1,24 @@
 """Blocks: [b, h, w, c] -> [b, h/stride, w/stride, features]. One file, one idea, one paper.
 
-A block is a Linen module with the fields `layers` (ops.layers.Layers), `features` and `stride`.
-To add one: write its file and add its line here; the tests loop over `BLOCKS`.
+To add one: write its file, a subclass of `blocks.block.Block`, and add its line here; the tests
+loop over `BLOCKS`.
 """
 
+from resinc.blocks.bottleneck import BottleneckBlock
+from resinc.blocks.inception import InceptionBlock, NaiveInceptionBlock, ResidualInceptionBlock
+from resinc.blocks.mlpconv import MlpconvBlock
 from resinc.blocks.plain import PlainBlock
+from resinc.blocks.preact import PreactBlock, PreactBottleneckBlock
 from resinc.blocks.residual import ResidualBlock
 
-BLOCKS = {"plain": PlainBlock, "residual": ResidualBlock}
+BLOCKS = {
+    "plain": PlainBlock,
+    "residual": ResidualBlock,
+    "bottleneck": BottleneckBlock,
+    "preact": PreactBlock,
+    "preact_bottleneck": PreactBottleneckBlock,
+    "mlpconv": MlpconvBlock,
+    "inception": InceptionBlock,
+    "inception_naive": NaiveInceptionBlock,
+    "inception_residual": ResidualInceptionBlock,
+}

@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 
+from resinc.blocks.block import Block
 from resinc.ops.layers import Layers
 
 
@@ -13,16 +14,14 @@ def two_convolutions(layers: Layers, x: jax.Array, features: int, stride: int) -
     """
     y = layers.conv(features, stride=stride, name="conv1")(x)
     y = layers.act(layers.norm(name="norm1")(y))
-    return layers.norm(name="norm2")(layers.conv(features, name="conv2")(y))
+    return layers.last_norm(name="norm2")(layers.conv(features, name="conv2")(y))
 
 
-class PlainBlock(nn.Module):
+class PlainBlock(Block):
     """y = relu(F(x)), F = conv3x3-BN-relu-conv3x3-BN. He et al. 2015, Fig. 3 (middle)."""
 
-    layers: Layers
-    features: int
-    stride: int = 1
+    has_branch = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, gain: jax.Array | None = None) -> jax.Array:
         return self.layers.act(two_convolutions(self.layers, x, self.features, self.stride))

@@ -1,13 +1,19 @@
 """Networks: stem, stages of blocks, head. To add one: its file, and its line here."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 
-from resinc.networks import cifar
+from resinc.networks import cifar, imagenet, nin, signs
 from resinc.registry import lookup
 
-NETWORKS = {"cifar": cifar.build}
+NETWORKS: dict[str, Callable[[Any, int, str | None], nn.Module]] = {
+    "cifar": cifar.build,
+    "imagenet": imagenet.build,
+    "signs": signs.build,
+    "nin": nin.build,
+}
 
 
 def build(section: Any, num_classes: int, norm_axis: str | None = None) -> nn.Module:

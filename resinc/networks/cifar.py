@@ -1,31 +1,43 @@
-"""The CIFAR family of He et al. 2015, section 4.2: 6n+2 weighted layers, plain or residual."""
+"""The CIFAR family: a stem, three stages of n blocks, a head; only the block changes.
+
+With plain or residual blocks it is that of He et al. 2015, section 4.2, of 6n+2 weighted layers;
+with pre-activated ones that of He et al. 2016; with `widen`, that of Zagoruyko and Komodakis 2016.
+Inception and mlpconv blocks take the same places.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from resinc.blocks import BLOCKS
+from resinc.blocks.block import Block
 from resinc.errors import InputError
-from resinc.networks.stage import Stage
-from resinc.ops.layers import he_normal, make_layers
-from resinc.ops.shortcut import SHORTCUTS
-from resinc.registry import lookup
+from resinc.networks.head import head
+from resinc.networks.options import block_of, check_variant, dropout_of, head_of, layers_of
+from resinc.networks.stage import Stage, survival
+from resinc.ops.layers import Layers
 
 
-def blocks_per_stage(depth: int) -> int:
-    """n of depth = 6n+2: a stem, three stages of n blocks of two layers, a dense layer.
+def blocks_per_stage(depth: int, per_block: int = 2) -> int:
+    """n of depth = 3 * per_block * n + 2: a stem, three stages of n blocks, a dense layer.
+
+    Args:
+      depth: weighted layers.
+      per_block: of which in a block; 2 gives the paper's 6n+2.
 
     Raises:
       InputError: no n >= 1 gives this depth.
     """
-    n, rest = divmod(depth - 2, 6)
+    step = 3 * per_block
+    n, rest = divmod(depth - 2, step)
     if rest or n < 1:
-        below = max(8, depth - rest)
-        near = f"{below} and {below + 6}" if depth > 8 else "8 and 14"
-        raise InputError(f"depth {depth} is not 6n+2 with n >= 1: the nearest are {near}")
+        least = step + 2
+        below = max(least, depth - rest)
+        near = (below, below + step) if depth > least else (least, least + step)
+        raise InputError(
+            f"depth {depth} is not {step}n+2 with n >= 1: the nearest are {near[0]} and {near[1]}"
+        )
     return n
 
 
@@ -36,73 +48,75 @@ class CifarNetwork(nn.Module):
     of at least 4x4 pixels works.
 
     Attributes:
-      block: one of BLOCKS.
-      shortcut: one of SHORTCUTS.
-      norm_axis: replica axis for synchronised BatchNorm, or None.
+      kind: class of the block; gives the depth arithmetic.
+      block: makes a block: `kind`, or `kind` with options.
+      layers: (train=...) -> Layers.
+      widen: factor of the stages' width, not of the stem's.
+      survival: of the last block, for stochastic depth; 1: none.
+      head: a key of `networks.head.HEADS`.
+      dropout: before the dense layer.
     """
 
+    kind: type[Block]
     block: Callable[..., nn.Module]
-    shortcut: Callable[..., jax.Array]
+    layers: Callable[..., Layers]
     depth: int
     num_classes: int
     width: int = 16
+    widen: int = 1
+    survival: float = 1.0
+    head: str = "mean"
+    dropout: float = 0.0
     scan: bool = True
     remat: bool = False
-    dtype: Any = jnp.float32
-    norm_decay: float = 0.9
-    norm_axis: str | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """float [b, h, w, c] -> float32 logits [b, k]."""
-        n = blocks_per_stage(self.depth)
-        layers = make_layers(
-            train=train,
-            shortcut=self.shortcut,
-            dtype=self.dtype,
-            norm_decay=self.norm_decay,
-            norm_axis=self.norm_axis,
-        )
+        n = blocks_per_stage(self.depth, self.kind.weighted_layers)
+        layers = self.layers(train=train)
+        gains: list[Any] = [None] * 3
+        if self.survival < 1:
+            gains = survival(self.make_rng, self.survival, (n, n, n), train)
+
         x = layers.conv(self.width, name="stem_conv")(x)
-        x = layers.act(layers.norm(name="stem_norm")(x))
-        for i, (features, stride) in enumerate(
-            [(self.width, 1), (2 * self.width, 2), (4 * self.width, 2)], start=1
-        ):
-            x = Stage(
-                self.block,
-                layers,
-                features,
-                stride,
-                n,
-                scan=self.scan,
-                remat=self.remat,
-                name=f"stage{i}",
-            )(x)
-        x = jnp.mean(x.astype(jnp.float32), axis=(1, 2))
-        return nn.Dense(self.num_classes, kernel_init=he_normal, name="head")(x)
+        if not self.kind.preactivated:
+            x = layers.act(layers.norm(name="stem_norm")(x))
+        width = self.width * self.widen * self.kind.expansion
+        for i, (features, stride) in enumerate([(width, 1), (2 * width, 2), (4 * width, 2)]):
+            stage = Stage(
+                self.block, layers, features, stride, n, self.scan, self.remat, name=f"stage{i + 1}"
+            )
+            x = stage(x, gains[i])
+        if self.kind.preactivated:
+            x = layers.act(layers.norm(name="last_norm")(x))
+        return head(x, self.num_classes, train, self.head, self.dropout)
 
 
 def build(section: Any, num_classes: int, norm_axis: str | None) -> CifarNetwork:
     """The network of a `config.model` section.
 
     Raises:
-      InputError: an unknown block or shortcut, or a depth that is not 6n+2.
+      InputError: an unknown block or option, or a depth that is not 6n+2.
     """
-    blocks_per_stage(section.depth)
-    if section.width < 1:
-        raise InputError(f"model.width {section.width} is not positive")
+    kind, block = block_of(section)
+    blocks_per_stage(section.depth, kind.weighted_layers)
+    check_variant(section, ("", "v1.5") if section.block == "bottleneck" else ("",))
+    if section.width < 1 or section.widen < 1:
+        raise InputError(
+            f"model.width {section.width} or model.widen {section.widen} is not positive"
+        )
     return CifarNetwork(
-        block=lookup(BLOCKS, section.block, "block"),
-        shortcut=lookup(SHORTCUTS, section.shortcut, "shortcut"),
+        kind=kind,
+        block=block,
+        layers=layers_of(section, norm_axis, projection_norm=not kind.preactivated),
         depth=section.depth,
         num_classes=num_classes,
         width=section.width,
+        widen=section.widen,
+        survival=section.survival,
+        head=head_of(section),
+        dropout=dropout_of(section, 0.0),
         scan=section.scan,
         remat=section.remat,
-        dtype=lookup(DTYPES, section.dtype, "dtype"),
-        norm_decay=section.batch_norm_decay,
-        norm_axis=norm_axis if section.sync_batch_norm else None,
     )
-
-
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}

@@ -27,27 +27,62 @@ class Stage(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        def run(block: nn.Module, x: jax.Array) -> jax.Array:
-            return block(x)
+    def __call__(self, x: jax.Array, gains: jax.Array | None = None) -> jax.Array:
+        """[b, h, w, c] -> [b, h/stride, w/stride, features].
+
+        Args:
+          x: the input.
+          gains: [n], a factor of each block's residual branch; None: no factor.
+        """
+
+        def run(block: nn.Module, x: jax.Array, gain: jax.Array | None) -> jax.Array:
+            return block(x) if gain is None else block(x, gain)
+
+        def gain(i: int) -> jax.Array | None:
+            return None if gains is None else gains[i]
 
         if self.remat:
             run = nn.remat(run, prevent_cse=not self.scan)
         first = self.block(self.layers, self.features, self.stride, name="block01")
-        x = run(first, x)
+        x = run(first, x, gain(0))
         if self.scan and self.size > 1:
             blocks = self.block(self.layers, self.features, name="blocks")
             loop = nn.scan(
-                lambda block, x, _: (run(block, x), None),
+                lambda block, x, gain: (run(block, x, gain), None),
                 variable_axes={"params": 0, "batch_stats": 0},
-                split_rngs={"params": True},
+                split_rngs={"params": True, "dropout": True},
                 length=self.size - 1,
             )
-            x, _ = loop(blocks, x, None)
+            x, _ = loop(blocks, x, None if gains is None else gains[1:])
             return x
         for i in range(2, self.size + 1):
-            x = run(self.block(self.layers, self.features, name=f"block{i:02d}"), x)
+            block = self.block(self.layers, self.features, name=f"block{i:02d}")
+            x = run(block, x, gain(i - 1))
         return x
+
+
+def survival(keys: Any, last: float, sizes: tuple[int, ...], train: bool) -> list[jax.Array]:
+    """Gains of stochastic depth, per stage. Huang et al. 2016, eq. 2, 4 and 5.
+
+    Block l of L survives a training step with probability 1 - l/L (1 - last), all of a replica's
+    batch alike; an evaluation multiplies its branch by that probability. The branch of a dropped
+    block is computed and multiplied by zero, so that scanned blocks keep one program.
+
+    Args:
+      keys: a module's `make_rng`, called only in training.
+      last: probability of the last block, in (0, 1].
+      sizes: blocks per stage.
+      train: whether to draw.
+
+    Returns:
+      Per stage float32 [size].
+    """
+    total = sum(sizes)
+    kept = 1 - jnp.arange(1, total + 1) / total * (1 - last)
+    if train:
+        kept = jax.random.bernoulli(keys("dropout"), kept).astype(jnp.float32)
+    ends = [sum(sizes[:i]) for i in range(1, len(sizes))]
+    return jnp.split(kept, ends)
 
 
 def unstack(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ inside a loop, which would rule out `nn.scan` over blocks. On the CPU it is ther
 matrix products over image patches. GPU and TPU keep XLA's own.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -17,30 +19,43 @@ _PATCH_BYTES = 2_500_000
 _FEW_PIXELS = 16
 
 
-def conv2d(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """Convolve with zero padding that keeps `ceil(size / stride)` pixels ("SAME").
+def conv2d(
+    x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAME", groups: int = 1
+) -> jax.Array:
+    """Convolve.
 
     Args:
       x: [b, h, w, c].
-      kernel: [kh, kw, c, c'], of x's dtype.
+      kernel: [kh, kw, c / groups, c'], of x's dtype.
       stride: of both axes.
+      padding: "SAME" keeps ceil(size / stride) pixels, with k // 2 zeros on both sides of an odd
+        kernel, as in the papers; "VALID" has none.
+      groups: parts of the channels that do not see each other.
 
     Returns:
-      [b, ceil(h / stride), ceil(w / stride), c'].
+      [b, h', w', c'].
     """
     odd = kernel.shape[0] % 2 == 1 and kernel.shape[1] % 2 == 1
-    if stride == 1 and odd:
+    if stride == 1 and groups == 1 and padding == "SAME" and odd:
         return _conv_same(x, kernel)
-    # One or two such layers a network: XLA's gradient will do.
-    return _xla_conv(x, kernel, stride)
+    # A few such layers a network: XLA's gradient will do.
+    return _xla_conv(x, kernel, stride, padding, groups)
 
 
-def _xla_conv(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
-    """For odd kernels the padding is the papers' k // 2 on both sides, whatever the stride."""
+def _xla_conv(
+    x: jax.Array, kernel: jax.Array, stride: int = 1, padding: str = "SAME", groups: int = 1
+) -> jax.Array:
     kh, kw = kernel.shape[:2]
-    padding = [(kh // 2, kh // 2), (kw // 2, kw // 2)] if kh % 2 and kw % 2 else "SAME"
+    pads: Any = padding
+    if padding == "SAME" and kh % 2 and kw % 2:
+        pads = [(kh // 2, kh // 2), (kw // 2, kw // 2)]
     return lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding, dimension_numbers=_DIMENSIONS
+        x,
+        kernel,
+        (stride, stride),
+        pads,
+        dimension_numbers=_DIMENSIONS,
+        feature_group_count=groups,
     )
 
 

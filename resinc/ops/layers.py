@@ -15,18 +15,42 @@ he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 class Conv(nn.Module):
-    """Convolution without bias (a BatchNorm follows): [b, h, w, c] -> [b, h/s, w/s, features]."""
+    """Convolution: [b, h, w, c] -> [b, h', w', features].
+
+    Attributes:
+      kernel_size: pixels, (height, width) or one number for both.
+      padding: "SAME" or "VALID", see `ops.conv.conv2d`.
+      groups: of channels.
+      bias: add one number per feature; needless where a BatchNorm follows.
+    """
 
     features: int
-    kernel_size: int = 3
+    kernel_size: int | tuple[int, int] = 3
     stride: int = 1
+    padding: str = "SAME"
+    groups: int = 1
+    bias: bool = False
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        size = self.kernel_size
+        kh, kw = (size, size) if isinstance(size, int) else size
+        shape = (kh, kw, x.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", he_normal, shape)
-        return conv2d(x.astype(self.dtype), kernel.astype(self.dtype), self.stride)
+        x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
+        y = conv2d(x, kernel, self.stride, self.padding, self.groups)
+        if self.bias:
+            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            y = y + jnp.broadcast_to(bias.astype(self.dtype), y.shape)
+        return y
+
+
+class NoNorm(nn.Module):
+    """Nothing, where a norm would stand."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,46 +58,112 @@ class Layers:
     """Injected into every block, so that an option is named once, not threaded through.
 
     Attributes:
-      conv: (features, kernel_size=3, stride=1, name=...), [b, h, w, c] to [b, h/s, w/s, features].
+      conv: (features, kernel_size=3, stride=1, ..., name=...), see `Conv`.
       norm: (name=...) -> module that keeps the shape.
+      last_norm: likewise; the last one of a residual branch.
       act: function of the same shape.
       shortcut: (layers, x, features, stride) -> array, one of `ops.shortcut.SHORTCUTS`.
+      merge: (layers, shortcut, branch) -> array, one of `ops.merge.MERGES`.
+      shortcut_scale: constant factor of the shortcut.
+      branch_scale: constant factor of the branch.
+      learned_scale: a trained factor of the branch besides, 0 at the start.
+      gate_bias: at the start, of the gating merges.
+      projection_norm: whether a projection shortcut has a norm; pre-activation has none.
+      train: whether this is a training step (of dropout).
     """
 
     conv: Callable[..., nn.Module]
     norm: Callable[..., nn.Module]
+    last_norm: Callable[..., nn.Module]
     act: Callable[[jax.Array], jax.Array]
     shortcut: Callable[..., jax.Array]
+    merge: Callable[..., jax.Array]
+    shortcut_scale: float = 1.0
+    branch_scale: float = 1.0
+    learned_scale: bool = False
+    gate_bias: float = -6.0
+    projection_norm: bool = True
+    train: bool = False
+
+
+class ConvUnit(nn.Module):
+    """act(norm(conv(x))), the brick of inception networks: [b, h, w, c] -> [b, h', w', features].
+
+    Attributes:
+      act: False leaves the last step out.
+    """
+
+    layers: Layers
+    features: int
+    kernel_size: int | tuple[int, int] = 1
+    stride: int = 1
+    padding: str = "SAME"
+    act: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        conv = self.layers.conv(
+            self.features,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            name="conv",
+        )
+        x = self.layers.norm(name="norm")(conv(x))
+        return self.layers.act(x) if self.act else x
 
 
 def make_layers(
     *,
     train: bool,
     shortcut: Callable[..., jax.Array],
+    merge: Callable[..., jax.Array],
     dtype: jnp.dtype = jnp.float32,
+    norm: str = "batch",
     norm_decay: float = 0.9,
+    norm_epsilon: float = 1e-5,
     norm_axis: str | None = None,
+    bias: bool = False,
+    zero_last_norm: bool = False,
+    **merging: float | bool,
 ) -> Layers:
-    """The layers of He et al. 2015: 3x3 convolution, BatchNorm, ReLU.
+    """Convolution, norm and ReLU.
 
     Args:
       train: normalise by batch statistics and update the running ones.
       shortcut: one of `ops.shortcut.SHORTCUTS`.
+      merge: one of `ops.merge.MERGES`.
       dtype: of activations; statistics and parameters stay float32.
+      norm: "batch", or "none": then every convolution has a bias.
       norm_decay: of the running statistics, per step.
+      norm_epsilon: added to the variance.
       norm_axis: replica axis to normalise over; None normalises each replica by itself, as the
         papers did.
+      bias: of convolutions, even where a norm follows.
+      zero_last_norm: the scale of `last_norm` starts at 0, so that a residual block starts as its
+        shortcut (Goyal et al. 2017, section 5.1).
+      **merging: the other fields of `Layers`.
     """
+    batch_norm: Callable[..., nn.Module] = functools.partial(
+        nn.BatchNorm,
+        use_running_average=not train,
+        momentum=norm_decay,
+        epsilon=norm_epsilon,
+        dtype=dtype,
+        axis_name=norm_axis,
+    )
+    last_norm = batch_norm
+    if norm == "none":
+        batch_norm = last_norm = NoNorm
+    elif zero_last_norm:
+        last_norm = functools.partial(batch_norm, scale_init=nn.initializers.zeros)
     return Layers(
-        conv=functools.partial(Conv, dtype=dtype),
-        norm=functools.partial(
-            nn.BatchNorm,
-            use_running_average=not train,
-            momentum=norm_decay,
-            epsilon=1e-5,
-            dtype=dtype,
-            axis_name=norm_axis,
-        ),
+        conv=functools.partial(Conv, dtype=dtype, bias=bias or norm == "none"),
+        norm=batch_norm,
+        last_norm=last_norm,
         act=nn.relu,
         shortcut=shortcut,
+        merge=merge,
+        train=train,
+        **merging,  # type: ignore[arg-type]
     )

@@ -21,7 +21,7 @@ class Projection(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = self.layers.conv(self.features, kernel_size=1, stride=self.stride, name="conv")(x)
-        return self.layers.norm(name="norm")(x)
+        return self.layers.norm(name="norm")(x) if self.layers.projection_norm else x
 
 
 def option_a(layers: Any, x: jax.Array, features: int, stride: int) -> jax.Array:

@@ -99,6 +99,7 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
             replicas,
             config.seed,
             config.log_every_steps,
+            config.model.auxiliary_weight,
         ),
         split=(False, False, True),
         donate=(0,),

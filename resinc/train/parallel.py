@@ -47,6 +47,10 @@ class Replicas:
     def sum(self, tree: Any) -> Any:
         return jax.lax.psum(tree, AXIS)
 
+    def own_key(self, key: jax.Array) -> jax.Array:
+        """A key of this replica's own, for dropout: its masks are not those of its neighbours."""
+        return jax.random.fold_in(key, jax.lax.axis_index(AXIS))
+
     def split(self, batch: np.ndarray) -> np.ndarray:
         """[b, ...] -> [d, b/d, ...]."""
         return batch.reshape(self.count, -1, *batch.shape[1:])

@@ -47,30 +47,41 @@ def make_train_step(
     replicas: Replicas,
     seed: int,
     log_every_steps: int,
+    auxiliary_weight: float = 0.0,
 ) -> Callable[[State, Examples, jax.Array], tuple[State, Report]]:
     """Return `train_step(state, examples, ids int32 [b/d]) -> (state, report)`.
 
     `augment(images u8 [b, h, w, c], ids, key) -> float32 [b, h, w, c]` draws by example, from a key
-    that depends on seed and step alone: neither the replica nor their number enters.
+    that depends on seed and step alone: neither the replica nor their number enters. Dropout and
+    stochastic depth draw per replica.
+
+    What a network sows into "auxiliary", logits [b, k] each, is trained with `auxiliary_weight`
+    besides; the loss that is reported is that of the network's own logits.
     """
 
     def train_step(state: State, examples: Examples, ids: jax.Array) -> tuple[State, Report]:
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), state.step)
         images = augment(examples.image[ids], ids, key)
         labels = examples.label[ids]
+        dropout_key = replicas.own_key(key)
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
             logits, updates = network.apply(
                 {"params": params, "batch_stats": state.batch_stats},
                 images,
                 train=True,
-                mutable=["batch_stats"],
+                mutable=["batch_stats", "auxiliary"],
+                rngs={"dropout": dropout_key},
             )
             loss = jnp.mean(cross_entropy(logits, labels))
             error = jnp.mean(mistakes(logits, labels))
-            return loss, (error, updates.get("batch_stats", {}))
+            others = jax.tree.leaves(updates.get("auxiliary", {}))
+            total = loss + sum(
+                auxiliary_weight * jnp.mean(cross_entropy(other, labels)) for other in others
+            )
+            return total, (loss, error, updates.get("batch_stats", {}))
 
-        (loss, (error, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(
+        (_, (loss, error, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(
             replicas.vary(state.params)
         )
         # Running statistics are averages of averages: taking the mean over replicas now or only

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,33 +7,42 @@ import pytest
 
 from resinc.blocks import BLOCKS, ResidualBlock
 from resinc.ops.layers import make_layers
+from resinc.ops.merge import MERGES
 from resinc.ops.shortcut import SHORTCUTS
 
 
 def layers(shortcut="A", train=True):
-    return make_layers(train=train, shortcut=SHORTCUTS[shortcut])
+    return make_layers(train=train, shortcut=SHORTCUTS[shortcut], merge=MERGES["add"])
 
 
-def images(shape=(4, 8, 8, 6)):
+def images(shape=(4, 8, 8, 8)):
     return jnp.asarray(np.random.RandomState(0).rand(*shape), jnp.float32)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-@pytest.mark.parametrize(("features", "stride"), [(6, 1), (12, 2)])
+@pytest.mark.parametrize(("features", "stride"), [(8, 1), (16, 2)])
 def test_block_maps_to_its_features_and_stride(name, features, stride):
     block = BLOCKS[name](layers(), features, stride)
     x = images()
-    y, variables = block.init_with_output(jax.random.key(0, impl="rbg"), x)
+
+    @jax.jit
+    def output_and_gradient(x):
+        variables = block.init(jax.random.key(0, impl="rbg"), x)
+
+        def total(x):
+            y, _ = block.apply(variables, x, mutable=["batch_stats"])
+            return jnp.sum(y**2), y
+
+        return jax.grad(total, has_aux=True)(x)
+
+    gradient, y = output_and_gradient(x)
     assert y.shape == (4, 8 // stride, 8 // stride, features)
-    gradient = jax.grad(
-        lambda x: jnp.sum(block.apply(variables, x, mutable=["batch_stats"])[0] ** 2)
-    )(x)
     assert bool(jnp.any(gradient != 0))
 
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)
 def test_zero_branch_leaves_only_the_shortcut(shortcut):
-    block = ResidualBlock(layers(shortcut), 6)
+    block = ResidualBlock(layers(shortcut), 8)
     x = images()
     variables = block.init(jax.random.key(0, impl="rbg"), x)
     params = variables["params"]
@@ -43,10 +54,10 @@ def test_zero_branch_leaves_only_the_shortcut(shortcut):
 
 def test_option_a_takes_every_second_pixel_and_pads_with_zeros():
     x = images()
-    y = SHORTCUTS["A"](None, x, 10, 2)
-    np.testing.assert_array_equal(y[..., 2:8], x[:, ::2, ::2])
+    y = SHORTCUTS["A"](None, x, 12, 2)
+    np.testing.assert_array_equal(y[..., 2:10], x[:, ::2, ::2])
     assert not jnp.any(y[..., :2])
-    assert not jnp.any(y[..., 8:])
+    assert not jnp.any(y[..., 10:])
 
 
 @pytest.mark.parametrize(
@@ -58,5 +69,37 @@ def test_projections_stand_where_the_option_puts_them(shortcut, at_change, elsew
         block = ResidualBlock(layers(shortcut), features, stride)
         return "shortcut" in block.init(jax.random.key(0, impl="rbg"), images())["params"]
 
-    assert has_projection(12, 2) == at_change
-    assert has_projection(6, 1) == elsewhere
+    assert has_projection(16, 2) == at_change
+    assert has_projection(8, 1) == elsewhere
+
+
+@pytest.mark.parametrize("name", [name for name, block in BLOCKS.items() if block.has_branch])
+def test_gain_of_zero_removes_the_branch(name):
+    """What is left is the shortcut, in training and evaluation; a gain of one changes nothing."""
+    block = BLOCKS[name](layers(), 8)
+    x = images()
+
+    @jax.jit
+    def outputs(x):
+        variables = block.init(jax.random.key(0, impl="rbg"), x)
+        call = functools.partial(block.apply, variables, x, mutable=["batch_stats"])
+        return [call()[0], call(jnp.ones(()))[0], call(jnp.zeros(()))[0]]
+
+    plain, one, zero = outputs(x)
+    np.testing.assert_allclose(one, plain, rtol=1e-6)
+    np.testing.assert_array_equal(zero, x)
+    assert not np.array_equal(plain, x)
+
+
+@pytest.mark.parametrize("name", [name for name, block in BLOCKS.items() if not block.has_branch])
+def test_block_without_branch_ignores_the_gain(name):
+    block = BLOCKS[name](layers(), 8)
+    x = images()
+
+    @jax.jit
+    def outputs(x):
+        variables = block.init(jax.random.key(0, impl="rbg"), x)
+        call = functools.partial(block.apply, variables, x, mutable=["batch_stats"])
+        return [call()[0], call(jnp.zeros(()))[0]]
+
+    np.testing.assert_array_equal(*outputs(x))

@@ -6,7 +6,7 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.errors import InputError
-from resinc.networks.stage import stack, unstack
+from resinc.networks.stage import stack, survival, unstack
 
 
 def section(**changes):
@@ -183,3 +183,74 @@ def test_bfloat16_keeps_parameters_and_logits_in_float32():
     single = networks.build(section(depth=8, width=4), 10).apply(variables, x, train=False)
     np.testing.assert_allclose(logits, single, rtol=0.1, atol=0.1)
     assert not np.array_equal(logits, single)
+
+
+@pytest.mark.parametrize(
+    ("block", "depth", "nearest"),
+    [
+        ("bottleneck", 20, "9n.2 with n >= 1: the nearest are 20 and 29"),
+        ("bottleneck", 21, "9n.2 with n >= 1: the nearest are 20 and 29"),
+        ("inception_naive", 9, "3n.2 with n >= 1: the nearest are 8 and 11"),
+    ],
+)
+def test_depth_arithmetic_follows_the_block(block, depth, nearest):
+    if depth == 20:
+        assert networks.build(section(depth=depth, block=block), 10).depth == depth
+        return
+    with pytest.raises(InputError, match=nearest):
+        networks.build(section(depth=depth, block=block), 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"survival": 0.5, "block": "plain"}, "block 'plain' has none"),
+        ({"survival": 0.0}, r"model.survival 0.0 is not in \(0, 1\]"),
+        ({"groups": 2}, "options of block 'bottleneck'"),
+        ({"variant": "v1.5"}, "model.variant 'v1.5'"),
+        ({"norm": "layer"}, "model.norm 'layer'"),
+        ({"head": "max"}, "head"),
+        ({"dropout": 1.0}, "model.dropout 1.0"),
+        ({"merge": "ad"}, "did you mean 'add'"),
+        ({"widen": 0}, "model.widen 0"),
+    ],
+)
+def test_option_that_does_not_fit_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        networks.build(section(**changes), 10)
+
+
+def dropped(train, key=0, **changes):
+    """Logits of a network whose branches are dropped with stochastic depth."""
+    network = networks.build(section(depth=20, width=4, **changes), 10)
+    x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
+    variables = networks.build(section(depth=20, width=4), 10).init(
+        jax.random.key(1, impl="rbg"), x, train=False
+    )
+    if not changes.get("scan", True):
+        variables = {name: unstack(tree) for name, tree in variables.items()}
+    rngs = {"dropout": jax.random.key(key)}
+    mutable = ["batch_stats"] if train else []
+    return network.apply(variables, x, train=train, mutable=mutable, rngs=rngs)[0]
+
+
+def test_stochastic_depth_draws_in_training_only():
+    draws = [dropped(True, key, survival=0.5) for key in (0, 1)]
+    assert not np.allclose(*draws)
+    np.testing.assert_array_equal(*[dropped(False, key, survival=0.5) for key in (0, 1)])
+    assert not np.allclose(dropped(False, survival=0.5), dropped(False))
+    np.testing.assert_array_equal(dropped(True, survival=1.0), dropped(True))
+
+
+def test_scanned_and_unrolled_drop_the_same_blocks():
+    for train in (True, False):
+        np.testing.assert_allclose(
+            dropped(train, survival=0.5), dropped(train, survival=0.5, scan=False), rtol=1e-3
+        )
+
+
+def test_survival_falls_linearly_to_the_last_block():
+    """Huang et al. 2016, eq. 4: 1 - l/L (1 - p_L)."""
+    gains = survival(None, 0.5, (2, 3), train=False)
+    np.testing.assert_allclose(np.concatenate(gains), [0.9, 0.8, 0.7, 0.6, 0.5], rtol=1e-6)
+    assert [len(gain) for gain in gains] == [2, 3]

@@ -1,0 +1,51 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from resinc.ops.lrn import local_response_norm
+from resinc.ops.pool import average_pool, max_pool
+
+
+def line(n):
+    """[1, n, n, 1], rows alike: x[0, i, j, 0] = j + 1."""
+    return jnp.asarray(np.tile(np.arange(1.0, n + 1), (n, 1)), jnp.float32)[None, :, :, None]
+
+
+@pytest.mark.parametrize(
+    ("size", "ceil", "expected"),
+    [
+        (7, False, [3, 5, 7]),
+        (7, True, [3, 5, 7]),
+        (8, False, [3, 5, 7]),
+        (8, True, [3, 5, 7, 8]),  # Caffe: the last window sticks out.
+    ],
+)
+def test_ceil_keeps_the_incomplete_window(size, ceil, expected):
+    np.testing.assert_array_equal(max_pool(line(size), 3, 2, ceil=ceil)[0, 0, :, 0], expected)
+
+
+def test_padding_is_never_the_maximum():
+    np.testing.assert_array_equal(max_pool(-line(3), 3, 1, padding=1)[0, 0, :, 0], [-1, -1, -2])
+
+
+def test_no_window_begins_in_the_padding():
+    # As in Caffe: 4 pixels, window 2, stride 3, padding 1 have 2 windows, not 3.
+    assert max_pool(line(5), 2, 3, padding=1, ceil=True).shape == (1, 2, 2, 1)
+
+
+def test_average_counts_padding_only_where_asked():
+    inside = average_pool(line(3), 3, 1, padding=1)
+    counted = average_pool(line(3), 3, 1, padding=1, count_padding=True)
+    np.testing.assert_allclose(inside[0, 0, :, 0], [1.5, 2, 2.5])
+    np.testing.assert_allclose(counted[0, 0, :, 0], [6 / 9, 12 / 9, 10 / 9], rtol=1e-6)
+    np.testing.assert_allclose(average_pool(line(4), 3, 2, ceil=True)[0, 0, :, 0], [2, 3.5])
+
+
+def test_response_norm_sums_squares_of_neighbouring_channels():
+    x = np.random.RandomState(0).rand(2, 3, 3, 7).astype(np.float32) * 10
+    expected = np.empty_like(x)
+    for c in range(7):
+        near = x[..., max(0, c - 2) : c + 3]
+        expected[..., c] = x[..., c] / (2 + 0.5 / 5 * (near**2).sum(-1)) ** 0.75
+    got = local_response_norm(jnp.asarray(x), 5, alpha=0.5, beta=0.75, k=2)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
