@@ -1,10 +1,11 @@
-"""Parameters, multiply-adds and weighted depth, counted in the traced computation.
+"""Parameters, multiply-adds, activations and weighted depth, counted in the traced computation.
 
 Nothing is restated by hand: the function is traced, and `jaxpr_walk` follows its values.
 """
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ class Layer:
       shape: of the output for one image, without the batch axis.
       parameters: trainable scalars.
       multiply_adds: for one image; of convolutions and matrix products only.
+      activations: numbers that these put out for one image (Radosavovic et al. 2020, section 3.2).
       calls: how often the weights are applied; above 1 when shared.
     """
 
@@ -34,6 +36,7 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    activations: int
     calls: int
 
 
@@ -57,6 +60,10 @@ class Cost:
     @property
     def multiply_adds(self) -> int:
         return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        return sum(layer.activations for layer in self.layers)
 
 
 def network_cost(network: nn.Module, image_shape: Sequence[int]) -> Cost:
@@ -123,6 +130,7 @@ def _layers(events: list[Event], arrays: dict[str, Any]) -> tuple[Layer, ...]:
                 shape=here[-1].shape if here else (),
                 parameters=sum(arrays[leaf].size for leaf in leaves),
                 multiply_adds=sum(event.multiply_adds for event in here),
+                activations=sum(math.prod(event.shape) for event in here if event.kind),
                 calls=max(map(calls.count, calls), default=0),
             )
         )

@@ -12,7 +12,7 @@ from resinc.diagnostics.cost import Cost, Layer
 from resinc.diagnostics.naming import GROUPS
 from resinc.registry import lookup
 
-HEADER = ("layer", "kind", "output shape", "parameters", "multiply-adds")
+HEADER = ("layer", "kind", "output shape", "parameters", "multiply-adds", "activations")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Row:
       kind: of a layer; of a group, how many layers with multiply-adds it has.
       shape: of the last output for one image, without the batch axis.
       multiply_adds: for one image.
+      activations: outputs of convolutions and dense layers for one image.
     """
 
     name: str
@@ -30,10 +31,16 @@ class Row:
     shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    activations: int
+
+    def plain(self) -> tuple[str | int, ...]:
+        """Cells as a CSV file holds them."""
+        shape = "x".join(map(str, self.shape))
+        return self.name, self.kind, shape, self.parameters, self.multiply_adds, self.activations
 
     def cells(self) -> tuple[str, ...]:
-        shape = "x".join(map(str, self.shape))
-        return self.name, self.kind, shape, f"{self.parameters:,}", f"{self.multiply_adds:,}"
+        """Cells for reading."""
+        return tuple(f"{c:,}" if isinstance(c, int) else c for c in self.plain())
 
 
 def table(cost: Cost, by: str = "layer") -> list[Row]:
@@ -56,6 +63,7 @@ def table(cost: Cost, by: str = "layer") -> list[Row]:
             shape=layers[-1].shape,
             parameters=sum(layer.parameters for layer in layers),
             multiply_adds=sum(layer.multiply_adds for layer in layers),
+            activations=sum(layer.activations for layer in layers),
         )
         for name, layers in groups.items()
     ]
@@ -72,11 +80,16 @@ def _group_kind(layers: list[Layer]) -> str:
 
 def totals(cost: Cost) -> str:
     """e.g. "weighted depth 20, 269,722 parameters (0.27 M), 40,551,040 multiply-adds (40.6 M)"."""
-    return (
-        f"weighted depth {cost.depth}, "
-        f"{cost.parameters:,} parameters ({_millions(cost.parameters)}), "
-        f"{cost.multiply_adds:,} multiply-adds per image ({_millions(cost.multiply_adds)})"
-    )
+    what = ("parameters", "multiply-adds", "activations per image")
+    parts = [
+        f"{number:,} {name} ({_millions(number)})"
+        for number, name in zip(_totals(cost), what, strict=True)
+    ]
+    return ", ".join([f"weighted depth {cost.depth}", *parts])
+
+
+def _totals(cost: Cost) -> tuple[int, int, int]:
+    return cost.parameters, cost.multiply_adds, cost.activations
 
 
 def _millions(number: int) -> str:
@@ -101,9 +114,8 @@ def as_csv(cost: Cost, by: str = "layer") -> str:
     writer = csv_lib.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
     for row in table(cost, by):
-        shape = "x".join(map(str, row.shape))
-        writer.writerow((row.name, row.kind, shape, row.parameters, row.multiply_adds))
-    writer.writerow(("total", f"depth {cost.depth}", "", cost.parameters, cost.multiply_adds))
+        writer.writerow(row.plain())
+    writer.writerow(("total", f"depth {cost.depth}", "", *_totals(cost)))
     return out.getvalue()
 
 

@@ -9,6 +9,7 @@ from resinc import networks
 from resinc.blocks import BLOCKS
 from resinc.diagnostics.cost import cost, network_cost
 from resinc.ops.shortcut import SHORTCUTS
+from resinc.zoo import ZOO
 
 
 def shape(*size):
@@ -218,3 +219,63 @@ def test_every_form_of_a_network_has_the_same_rows(block):
     assert others == [unrolled] * 3
     for layer in unrolled.layers:
         assert layer.path.rstrip("0123").endswith({"dense": "head"}.get(layer.kind, layer.kind))
+
+
+def test_xla_counts_the_same_where_there_is_no_padding():
+    """The textbook case: 5x5 on 28x28x192, directly and behind a 1x1 to 16 channels."""
+
+    def direct(params, x):
+        return conv(x, params["five"])
+
+    def reduced(params, x):
+        return conv(conv(x, params["one"]), params["five"])
+
+    def conv(x, kernel):
+        return lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    x = jax.ShapeDtypeStruct((1, 32, 32, 192), jnp.float32)
+    wide = {"five": jax.ShapeDtypeStruct((5, 5, 192, 32), jnp.float32)}
+    thin = {
+        "one": jax.ShapeDtypeStruct((1, 1, 192, 16), jnp.float32),
+        "five": jax.ShapeDtypeStruct((5, 5, 16, 32), jnp.float32),
+    }
+    for function, params, count in (
+        (direct, wide, 28 * 28 * 25 * 192 * 32),
+        (reduced, thin, 32 * 32 * 192 * 16 + 28 * 28 * 25 * 16 * 32),
+    ):
+        flops = jax.jit(function).lower(params, x).cost_analysis()["flops"]
+        assert cost(function, params, x).multiply_adds == count == flops / 2
+
+
+@pytest.mark.parametrize("name", ["resnet-20", "resnet-50-v1.5", "inception-20", "nin"])
+def test_xla_counts_the_same_network(name, monkeypatch):
+    """XLA leaves out what falls on padding, so here the padding is written out.
+
+    It counts additions, norms and activations besides: a few percent.
+    """
+    entry = ZOO[name]
+    section = base.get_config().model
+    section.update(entry.model | {"scan": False})
+    network = networks.build(section, entry.classes)
+    counted = network_cost(network, entry.image)
+
+    def padded(x, kernel, strides, padding, **options):
+        if padding != "VALID":
+            x, padding = jnp.pad(x, [(0, 0), *padding, (0, 0)]), "VALID"
+        return convolve(x, kernel, strides, padding, **options)
+
+    convolve = lax.conv_general_dilated
+    monkeypatch.setattr(lax, "conv_general_dilated", padded)
+    x = jax.ShapeDtypeStruct((1, *entry.image), jnp.float32)
+    variables = jax.eval_shape(lambda x: network.init(jax.random.key(0), x, train=False), x)
+    lowered = jax.jit(lambda v, x: network.apply(v, x, train=False)).lower(variables, x)
+    more = lowered.cost_analysis()["flops"] / 2 / counted.multiply_adds - 1
+    assert 0 <= more < 0.15, more
+
+
+def test_activations_are_outputs_of_convolutions_and_dense_layers():
+    counted = network_cost(cifar(depth=8), (32, 32, 3))
+    # Stem and stage 1: 3 x 32x32x16; stage 2: 2 x 16x16x32; stage 3: 2 x 8x8x64; ten logits.
+    assert counted.activations == 3 * 16384 + 2 * 8192 + 2 * 4096 + 10
