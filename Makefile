@@ -17,7 +17,12 @@ OUT ?= experiments/results/$(NAME)
 SETTINGS = --set dataset=$(DATASET) $(if $(DEPTHS),--set depths=$(DEPTHS)) \
 	$(if $(SEEDS),--set seeds=$(SEEDS)) $(if $(STEPS),--set steps=$(STEPS))
 
-.PHONY: curves test lint clean
+# Independent implementations that the tests compare with, where they are there.
+PARITY := "torch==2.13.0" "keras>=3.12" h5py safetensors requests
+# Asks for torchvision, which none of the networks compared needs.
+PARITY_ALONE := "pytorchcv==0.0.74"
+
+.PHONY: curves test parity lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -26,6 +31,11 @@ curves: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 tests
+
+# Optional and large: PyTorch, Keras and other people's networks. `make test` then uses them.
+parity: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet $(PARITY)
+	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

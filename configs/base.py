@@ -10,14 +10,18 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from resinc.zoo import named
 
-def get_config() -> ConfigDict:
+
+def get_config(arg: str | None = None) -> ConfigDict:
     """The schema, filled with the CIFAR protocol of He et al. 2015, section 4.2."""
     config = ConfigDict()
     config.seed = 0  # Parameters, sample order and augmentation all follow from it.
     config.steps = 64_000  # Optimizer updates.
     config.batch_size = 128  # Global batch in examples; divisible by the replica count.
     config.eval_batch_size = 512  # Global; any size, evaluation pads and masks.
+
+    config.init_from = ""  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.
 
     config.model = ConfigDict()
     config.model.name = "cifar"  # A key of resinc.networks.NETWORKS.
@@ -80,7 +84,18 @@ def get_config() -> ConfigDict:
     config.eval_every_steps = 1_000  # Validation and test error; 0: at the end only.
     config.checkpoint_every_steps = 1_000  # Also at every evaluation and at the end.
     config.checkpoints_to_keep = 2  # Newest; the best on validation is kept besides.
+    use_network(config, parse_arg(arg, network="").network)
     return config
+
+
+def use_network(config: ConfigDict, name: str) -> None:
+    """Put the fields of a named network of resinc.zoo into `config.model`; "" changes nothing.
+
+    Raises:
+      ValueError: no network has that name.
+    """
+    if name:
+        config.model.update(named(name).model)
 
 
 def parse_arg(arg: str | None, **defaults: Any) -> ConfigDict:

@@ -9,11 +9,12 @@ from configs import base
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    args = base.parse_arg(arg, depth=20, block="residual")
+    args = base.parse_arg(arg, depth=20, block="residual", network="")
     config = base.get_config()
     config.steps = 120  # 12 epochs of 10 batches.
     config.model.depth = args.depth
     config.model.block = args.block
+    base.use_network(config, args.network)
     config.data.name = "digits"
     # At the full rate from the first step, residual-56 still had 15 % training error at step 160;
     # with the paper's warm-up for deep networks it has none. All depths get it, to stay comparable.

@@ -39,10 +39,15 @@ def _imagenet(depth: int, block: str, source: str, **more: Any) -> Named:
     return Named(fields | more, _IMAGENET, 1000, source)
 
 
+def _inception(name: str, source: str, image: tuple[int, int, int], variant: str = "") -> Named:
+    return Named({"name": name, "variant": variant}, image, 1000, source)
+
+
 _HE_CIFAR = "He et al. 2015, Table 6"
 _HE_IMAGENET = "He et al. 2015, Table 1"
 _HE_PREACT = "He et al. 2016, Table 4"
 _VARIANT = "torchvision"
+_KERAS = "Keras Applications"
 
 ZOO: dict[str, Named] = {
     "plain-20": _cifar(20, "plain", "He et al. 2015, Fig. 6"),
@@ -85,6 +90,23 @@ ZOO: dict[str, Named] = {
         6,
         "the five-stage network taught with SIGNS",
     ),
+    "alexnet": _inception("alexnet", _VARIANT, _IMAGENET, "one_tower"),
+    "alexnet-two-groups": _inception(
+        "alexnet", "Krizhevsky et al. 2012, section 3.5", _IMAGENET, "two_groups"
+    ),
+    "googlenet": _inception("googlenet", "Szegedy et al. 2014, Table 1", _IMAGENET, "lrn"),
+    "googlenet-bn": _inception(
+        "googlenet", "Szegedy et al. 2014, Table 1, with BatchNorm", _IMAGENET, "batch_norm"
+    ),
+    "googlenet-torchvision": _inception("googlenet", _VARIANT, _IMAGENET, "torchvision"),
+    "inception-v3": _inception("inception_v3", _VARIANT, _INCEPTION, "torchvision"),
+    "inception-v3-keras": _inception("inception_v3", _KERAS, _INCEPTION, "keras"),
+    "inception-v4": _inception("inception_v4", "Szegedy et al. 2016, Fig. 9", _INCEPTION),
+    "inception-resnet-v1": _inception(
+        "inception_resnet", "Szegedy et al. 2016, Fig. 15", _INCEPTION, "v1"
+    ),
+    "inception-resnet-v2": _inception("inception_resnet", "timm", _INCEPTION, "v2"),
+    "inception-resnet-v2-keras": _inception("inception_resnet", _KERAS, _INCEPTION, "v2_keras"),
 }
 
 

@@ -28,7 +28,9 @@ sys.exit(f"imported {heavy}" if heavy else 0)
     assert "configs/cifar.py:depth=56,block=residual" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "eval", "sweep", "report", "data", "summary"])
+@pytest.mark.parametrize(
+    "command", ["train", "eval", "import", "export", "sweep", "report", "data", "summary"]
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])

@@ -23,20 +23,23 @@ ALLOWED = {
     "ops": LEAVES,
     "blocks": LEAVES | {"resinc.ops"},
     "networks": EVERYWHERE | {"resinc.blocks", "resinc.ops"},
+    "weights": EVERYWHERE | {"resinc.networks"},
     "data": EVERYWHERE,
     "diagnostics": EVERYWHERE,
     "report": EVERYWHERE,
     "train": EVERYWHERE
-    | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"},
+    | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}
+    | {"resinc.weights"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report"},
-    # The command line calls every folder that has a subcommand.
-    "cli": EVERYWHERE
+    "cli": EVERYWHERE | {"resinc.commands"},
+    # It calls every folder that has a subcommand.
+    "commands": EVERYWHERE
     | {"resinc", "resinc.data", "resinc.diagnostics", "resinc.launch", "resinc.networks"}
     | {"resinc.report", "resinc.train"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {
-    "configs": set(),
+    "configs": {"resinc.zoo"},  # Names and numbers: a recipe stays free of JAX.
     "experiments": EVERYWHERE
     | {"configs", "resinc.launch", "resinc.report", "resinc.diagnostics", "resinc.networks"},
 }

@@ -5,7 +5,17 @@ from typing import Any
 
 import flax.linen as nn
 
-from resinc.networks import cifar, imagenet, nin, signs
+from resinc.networks import (
+    alexnet,
+    cifar,
+    googlenet,
+    imagenet,
+    inception_resnet,
+    inception_v3,
+    inception_v4,
+    nin,
+    signs,
+)
 from resinc.registry import lookup
 
 NETWORKS: dict[str, Callable[[Any, int, str | None], nn.Module]] = {
@@ -13,6 +23,11 @@ NETWORKS: dict[str, Callable[[Any, int, str | None], nn.Module]] = {
     "imagenet": imagenet.build,
     "signs": signs.build,
     "nin": nin.build,
+    "alexnet": alexnet.build,
+    "googlenet": googlenet.build,
+    "inception_v3": inception_v3.build,
+    "inception_v4": inception_v4.build,
+    "inception_resnet": inception_resnet.build,
 }
 
 

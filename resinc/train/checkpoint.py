@@ -132,6 +132,12 @@ class Checkpoints:
         arrays = self._manager.restore(step, args=args).state
         return jax.tree.map(jax.numpy.asarray, arrays)
 
+    def restore_weights(self, step: int) -> dict[str, Any]:
+        """{"params", "batch_stats"} as NumPy arrays, of whatever network they are."""
+        args = ocp.args.Composite(state=ocp.args.StandardRestore())
+        state = self._manager.restore(step, args=args).state
+        return {"params": state["params"], "batch_stats": state.get("batch_stats") or {}}
+
     def wait(self) -> None:
         """Until everything is on disk; raises what a background write raised."""
         self._manager.wait_until_finished()

@@ -8,7 +8,7 @@ never behind its state, and what is ahead of it is cut off.
 
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ from resinc.train import provenance, workdir
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
+from resinc.train.initial import Initial, from_run, start_state
 from resinc.train.progress import Meter, RunProgress
 from resinc.train.signals import Stop, stop_on_signal
 from resinc.train.state import init_state
@@ -63,19 +64,33 @@ def train(config: ConfigDict, folder: Path) -> Outcome:
         if status.get("state") in ("done", "diverged"):
             return Outcome(status["state"], status["step"], status["message"])
         splits = data.load(config.data)
+        initial = from_run(machine) if config.init_from and not _has_checkpoint(folder) else None
         workdir.write_json(folder / "config.json", config_file.to_dict(config))
-        return _run(machine, splits, folder, status.get("seconds", 0.0))
+        return _run(machine, splits, initial, folder, status.get("seconds", 0.0))
 
 
-def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: float) -> Outcome:
+def _run(
+    machine: Machine,
+    splits: data.Splits,
+    initial: Initial | None,
+    folder: Path,
+    seconds_before: float,
+) -> Outcome:
     config, replicas = machine.config, machine.replicas
     begun = time.monotonic()
 
-    # State: from the newest checkpoint, or from the seed.
+    # State: from the newest checkpoint, else from another run's weights, else from the seed.
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-    state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+    started_from: dict[str, Any] | None
+    if initial:
+        state, started_from = start_state(machine, initial)
+    else:
+        state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+        started_from = (workdir.read_json(folder / "provenance.json") or {}).get("init_from")
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     origin = provenance.collect(splits.provenance(), replicas.count, parameters)
+    if started_from:
+        origin["init_from"] = started_from
     start = checkpoints.latest_step() or 0
     if start:
         state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())
@@ -142,6 +157,8 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
         try:
             if start:
                 progress.say(f"resumed at step {start} of {config.steps}")
+            elif initial:
+                progress.say(initial.said)
             for step in range(start + 1, config.steps + 1):
                 ids = batch_indices(
                     config.seed, len(splits.train.label), config.batch_size, step - 1
@@ -187,6 +204,15 @@ def _run(machine: Machine, splits: data.Splits, folder: Path, seconds_before: fl
         finally:
             checkpoints.close()
             writer.close()
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    """Whether the run goes on from its own: it then no longer needs what it started from."""
+    checkpoints = Checkpoints(folder, read_only=True)
+    try:
+        return bool(checkpoints.latest_step())
+    finally:
+        checkpoints.close()
 
 
 def _due(step: int, every: int) -> bool:

@@ -1,5 +1,7 @@
 """Everything that a training step reads and writes, arrays only: what a checkpoint holds."""
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -42,15 +44,51 @@ def init_state(
     """
 
     def init(key: jax.Array) -> State:
-        variables = network.init(key, jnp.zeros((1, *image_shape)), train=False)
-        params = variables["params"]
-        zero = jnp.zeros((), jnp.float32)
-        return State(
-            step=jnp.zeros((), jnp.int32),
-            params=params,
-            batch_stats=variables.get("batch_stats", {}),
-            opt_state=optimizer.init(params),
-            window=Window(zero, zero, jnp.zeros((), jnp.int32), jnp.full((), -1, jnp.int32)),
-        )
+        variables = _variables(network, image_shape, key)
+        return first_state(variables["params"], variables["batch_stats"], optimizer)
 
     return jax.jit(init)(jax.random.key(seed, impl="rbg"))
+
+
+def first_state(params: Any, batch_stats: Any, optimizer: optax.GradientTransformation) -> State:
+    """The state at step 0 of these weights."""
+    # Each its own buffer: the training step is given them all to overwrite.
+    window = Window(
+        loss=jnp.zeros((), jnp.float32),
+        error=jnp.zeros((), jnp.float32),
+        steps=jnp.zeros((), jnp.int32),
+        bad_step=jnp.full((), -1, jnp.int32),
+    )
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        batch_stats=batch_stats,
+        # Compiled as one: leaf by leaf, each new shape would be compiled by itself.
+        opt_state=jax.jit(optimizer.init)(params),
+        window=window,
+    )
+
+
+def draw(
+    network: nn.Module, image_shape: tuple[int, int, int], seed: int, keep: Callable[[Any], Any]
+) -> Any:
+    """`keep` of the variables that `init_state` draws; the rest is not computed."""
+    init = functools.partial(_variables, network, image_shape)
+    return jax.jit(lambda key: keep(init(key)))(jax.random.key(seed, impl="rbg"))
+
+
+def variable_shapes(network: nn.Module, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """{"params", "batch_stats"} as `jax.ShapeDtypeStruct`, traced without compiling.
+
+    Raises:
+      InputError: the network does not take such images.
+    """
+    init = functools.partial(_variables, network, image_shape)
+    return jax.eval_shape(init, jax.random.key(0, impl="rbg"))
+
+
+def _variables(
+    network: nn.Module, image_shape: tuple[int, int, int], key: jax.Array
+) -> dict[str, Any]:
+    variables = network.init(key, jnp.zeros((1, *image_shape)), train=False)
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}

@@ -77,7 +77,8 @@ def test_resume_after_sigkill_is_bitwise(uninterrupted):
         wait_for(folder, process, step)
         time.sleep(delays.uniform(0, 0.1))
         process.kill()
-        assert process.wait() in (-signal.SIGKILL, 0)
+        process.communicate()
+        assert process.returncode in (-signal.SIGKILL, 0)
     process = start(folder)
     output = process.communicate()[0].decode()
     assert process.returncode == 0, output
@@ -104,6 +105,8 @@ def test_sigterm_saves_where_it_stands_and_resumes_bitwise(uninterrupted):
 def test_other_seed_ends_elsewhere(uninterrupted):
     """Else the comparisons above would prove nothing."""
     folder = uninterrupted.parent / "other"
-    assert start(folder, seed=1).wait() == 0
+    process = start(folder, seed=1)
+    output = process.communicate()[0].decode()
+    assert process.returncode == 0, output
     with pytest.raises(AssertionError):
         assert_same_end(folder, uninterrupted)

@@ -1,0 +1,160 @@
+"""What each subcommand of `resinc` does; returns the exit status.
+
+Heavy imports wait until a subcommand needs them.
+"""
+
+import argparse
+import os
+import sys
+
+from resinc.errors import InputError
+
+EXIT_DIVERGED = 3
+
+
+def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
+    from resinc.config import load
+
+    config = load(args.config, overrides)
+    prepare_jax(config.parallel.deterministic)
+    from resinc.train.loop import train
+
+    outcome = train(config, args.workdir)
+    if outcome.state == "interrupted":
+        print(f"{outcome.message}; the same command goes on from there", file=sys.stderr)
+        return 128 + outcome.signal_number
+    if outcome.state == "diverged":
+        print(f"resinc: diverged: {outcome.message}", file=sys.stderr)
+        return EXIT_DIVERGED
+    print(f"done at step {outcome.step}: {args.workdir}")
+    return 0
+
+
+def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
+    prepare_jax(deterministic=True)
+    from resinc.train.evaluate import evaluate_folder
+
+    step, results = evaluate_folder(
+        args.workdir, args.step, tuple(args.split or ["validation", "test"])
+    )
+    for split, result in results.items():
+        print(
+            f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "
+            f"({result.seen} examples)"
+        )
+    return 0
+
+
+def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
+    from resinc.config import load
+
+    config = load(args.config, overrides)
+    prepare_jax(deterministic=True)
+    from resinc.train.transfer import import_weights
+
+    moved = import_weights(args.file, config, args.layout, args.workdir, args.new_head)
+    print(
+        f"imported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
+        f"{moved.layout}: {args.workdir}"
+    )
+    if moved.said:
+        print(moved.said)
+    return 0
+
+
+def run_export(args: argparse.Namespace, rest: list[str]) -> int:
+    prepare_jax(deterministic=True)
+    from resinc.train.transfer import export_weights
+
+    moved = export_weights(args.workdir, args.step, args.layout, args.out)
+    print(
+        f"exported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
+        f"{moved.layout}: {args.out}"
+    )
+    return 0
+
+
+def prepare_jax(deterministic: bool) -> None:
+    """Settings that must stand before JAX is imported."""
+    import logging
+
+    flags = os.environ.get("XLA_FLAGS", "")
+    if deterministic and "xla_gpu_deterministic_ops" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
+
+
+def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch import sweep
+
+    experiment = sweep.load_experiment(args.experiment)
+    cells = list(experiment.sweep(**sweep.settings(experiment.sweep, args.set)))
+    devices = tuple(args.devices.split(",")) if args.devices else None
+    about = {"command": " ".join(["resinc", *sys.argv[1:]]), "experiment": str(args.experiment)}
+    summary = sweep.run_sweep(cells, args.root, args.workers, devices, args.launcher, about)
+    return summary.exit_code
+
+
+def run_report(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc import report
+    from resinc.launch.sweep import load_experiment
+    from resinc.report.rows import read_sweep
+
+    sweep = read_sweep(args.root)
+    result = load_experiment(args.experiment).report(sweep.rows)
+    report.write(result, sweep.rows, args.out, sweep.about)
+    print(f"{result.answer}\nlook at {args.out / 'index.html'} (figure.png, table.md beside it)")
+    return 0
+
+
+def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from resinc.data.inventory import inventory
+    from resinc.data.source import data_directory
+
+    table = Table("name", "image", "classes", "train / validation / test", "state", box=None)
+    rows = inventory(args.dir)
+    for row in rows:
+        sizes = f"{row.train:,} / {row.validation:,} / {row.test:,}"
+        table.add_row(row.name, row.shape, str(row.classes), sizes, row.state)
+    console = Console(highlight=False)
+    console.print(f"TFDS directory: {data_directory(args.dir)}", soft_wrap=True)
+    console.print(table)
+    for row in rows:
+        if row.reason:
+            console.print(f"{row.name} is damaged: {row.reason}", soft_wrap=True)
+    if any(row.state == "missing" for row in rows):
+        console.print("`resinc data prepare NAME` fetches a missing one", soft_wrap=True)
+    return 0
+
+
+def run_data_prepare(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.data.prepare import prepare
+
+    prepare(args.name, args.dir, args.archive)
+    return 0
+
+
+def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
+    from resinc.config import load
+
+    if bool(args.network) == bool(args.config):
+        raise InputError("summary takes a network's name or a --config: one of the two")
+    config = load(args.config or f"configs/base.py:network={args.network}", overrides)
+    prepare_jax(deterministic=True)
+    from resinc.data import DATASETS
+    from resinc.diagnostics.cost import network_cost
+    from resinc.diagnostics.summary import print_summary
+    from resinc.networks import build
+    from resinc.registry import lookup
+    from resinc.zoo import named
+
+    if args.network:
+        _, image, classes, _ = named(args.network)
+    else:
+        spec = lookup(DATASETS, config.data.name, "dataset")
+        classes, image = spec.num_classes, spec.image_shape
+    print_summary(network_cost(build(config.model, classes), image), by=args.by, csv=args.csv)
+    return 0

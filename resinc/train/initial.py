@@ -1,0 +1,175 @@
+"""Weights that a run starts from instead of drawing them: `config.init_from`, or a file."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from resinc import data, networks
+from resinc.errors import InputError
+from resinc.registry import lookup
+from resinc.train.assemble import Machine
+from resinc.train.checkpoint import Checkpoints
+from resinc.train.parallel import AXIS
+from resinc.train.state import State, draw, first_state, variable_shapes
+from resinc.weights.layouts import OWN
+from resinc.weights.match import Match, match, refuse
+from resinc.weights.variables import Flat, checksum, flatten, nest
+
+# Modules that only training runs; the networks name them so.
+_AUXILIARY = "params/aux", "batch_stats/aux"
+
+
+class Initial(NamedTuple):
+    """Weights that fit a network, before there is a state.
+
+    Attributes:
+      like: the network's variables as shapes.
+      found: our path -> array.
+      afresh: our paths that the seed fills in.
+      said: what the user should know, one line.
+      source: where they are from, for provenance.json.
+    """
+
+    like: dict[str, Any]
+    found: Flat
+    afresh: tuple[str, ...]
+    said: str
+    source: dict[str, Any]
+
+
+def from_run(machine: Machine) -> Initial:
+    """The weights that `config.init_from` names; compiles and writes nothing.
+
+    A head of another number of classes is left to the seed.
+
+    Raises:
+      InputError: no such run or checkpoint, or any other difference in names or shapes.
+    """
+    named = machine.config.init_from
+    folder, which = _folder_and_step(named)
+    if not (folder / "config.json").exists():
+        raise InputError(f"init_from {named!r}: no run in {str(folder)!r}, it has no config.json")
+    checkpoints = Checkpoints(folder, read_only=True)
+    step = checkpoints.step_of(which)
+    there = flatten(checkpoints.restore_weights(step))
+    checkpoints.close()
+    like = shapes(machine)
+    ours = flatten(like)
+    matched = match(OWN, there, ours)
+    afresh, said = fit(machine, matched, ours, f"init_from {named!r}", new_head=True)
+    said = f"starts from step {step} of {folder}" + (f"; {said}" if said else "")
+    return Initial(like, matched.found, afresh, said, {"folder": str(folder), "step": step})
+
+
+def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, Any]]:
+    """The state at step 0, and what provenance.json says of it: source and checksum of the whole.
+
+    Compiles the initialiser only where something is left to the seed.
+    """
+    flat: Flat = dict(initial.found)
+    if initial.afresh:
+
+        def keep(variables: dict[str, Any]) -> Flat:
+            fresh = flatten(variables)
+            return {path: fresh[path] for path in initial.afresh}
+
+        drawn = draw(machine.network, _spec(machine).image_shape, machine.config.seed, keep)
+        flat |= jax.device_get(drawn)
+    variables = nest(flat, initial.like)
+    state = first_state(variables["params"], variables["batch_stats"], machine.optimizer)
+    return state, initial.source | {"sha256": checksum(flat)}
+
+
+def shapes(machine: Machine) -> dict[str, Any]:
+    """{"params", "batch_stats"} of the run's network, as `jax.ShapeDtypeStruct`.
+
+    Raises:
+      InputError: the network does not take images of the size of the data set's.
+    """
+    return variable_shapes(machine.network, _spec(machine).image_shape)
+
+
+def fit(
+    machine: Machine, matched: Match, ours: Flat, what: str, new_head: bool, auxiliary: bool = False
+) -> tuple[tuple[str, ...], str]:
+    """Decide which of our arrays may be left to the seed, and refuse any other difference.
+
+    Args:
+      machine: of the run.
+      matched: what there is.
+      ours: path -> shape of our variables.
+      what: was read, for the message.
+      new_head: whether a head of another number of classes, or none, is one of them.
+      auxiliary: whether auxiliary classifiers that are not there at all are.
+
+    Returns:
+      Their paths, and one line that says so, or "".
+
+    Raises:
+      InputError: the rest does not fit.
+    """
+    afresh: list[str] = []
+    said: list[str] = []
+    if auxiliary:
+        heads = {path.split("/")[1] for path in matched.missing if path.startswith(_AUXILIARY)}
+        heads -= {path.split("/")[1] for path in (*matched.found, *matched.misshaped)}
+        absent = [path for path in matched.missing if path.split("/")[1] in heads]
+        if absent:
+            afresh += absent
+            said.append(f"{', '.join(sorted(heads))} not there, drawn from the seed")
+    axes = class_axes(machine, ours) if new_head and (matched.misshaped or matched.missing) else {}
+    if axes and _differ_in_classes_alone(matched, ours, axes):
+        afresh += [path for path in axes if path not in afresh]
+        names = ", ".join(path.removeprefix("params/") for path in axes)
+        misshaped = matched.misshaped
+        sizes = sorted({misshaped[p].turned[axis] for p, axis in axes.items() if p in misshaped})
+        there = f"{', '.join(map(str, sizes))} classes" if sizes else "none"
+        said.append(
+            f"{names} drawn from the seed: {there} there, {_spec(machine).num_classes} here"
+        )
+    rest = matched._replace(
+        missing={p: name for p, name in matched.missing.items() if p not in afresh},
+        misshaped={p: other for p, other in matched.misshaped.items() if p not in afresh},
+    )
+    refuse(rest, ours, what)
+    return tuple(afresh), "; ".join(said)
+
+
+def class_axes(machine: Machine, ours: Flat) -> dict[str, int]:
+    """Our paths whose shape follows the number of classes -> the axis that does.
+
+    Found by building the network for one class more, so that no network has to declare its head.
+    """
+    spec = _spec(machine)
+    other = networks.build(machine.config.model, spec.num_classes + 1, AXIS)
+    more = flatten(variable_shapes(other, spec.image_shape))
+    return {
+        path: next(i for i, n in enumerate(leaf.shape) if n != more[path].shape[i])
+        for path, leaf in ours.items()
+        if leaf.shape != more[path].shape
+    }
+
+
+def _differ_in_classes_alone(matched: Match, ours: Flat, axes: dict[str, int]) -> bool:
+    def same_but_classes(path: str, turned: tuple[int, ...]) -> bool:
+        axis, shape = axes[path], ours[path].shape
+        return (*turned[:axis], *turned[axis + 1 :]) == (*shape[:axis], *shape[axis + 1 :])
+
+    heads = [path for path in axes if path in matched.misshaped or path in matched.missing]
+    return bool(heads) and all(
+        same_but_classes(path, other.turned)
+        for path, other in matched.misshaped.items()
+        if path in axes
+    )
+
+
+def _folder_and_step(text: str) -> tuple[Path, str]:
+    folder, at, which = text.rpartition("@")
+    if at and (which in ("best", "latest") or which.isdigit()):
+        return Path(folder), which
+    return Path(text), "latest"
+
+
+def _spec(machine: Machine) -> data.Spec:
+    return lookup(data.DATASETS, machine.config.data.name, "dataset")

@@ -1,0 +1,126 @@
+"""Weights of other frameworks into a run folder, and out of one."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from resinc import config as config_file
+from resinc.errors import InputError
+from resinc.registry import lookup
+from resinc.train import provenance, workdir
+from resinc.train.assemble import assemble
+from resinc.train.checkpoint import Checkpoints
+from resinc.train.initial import Initial, fit, shapes, start_state
+from resinc.weights import files
+from resinc.weights.layout import KERAS, check_model
+from resinc.weights.layouts import LAYOUTS, guess
+from resinc.weights.match import convert, match
+from resinc.weights.variables import flatten
+
+
+class Moved(NamedTuple):
+    """What was imported or exported."""
+
+    layout: str
+    arrays: int
+    parameters: int  # Trainable scalars.
+    said: str  # What was left to the seed, one line, or "".
+
+
+def import_weights(
+    file: Path, config: ConfigDict, layout_name: str, folder: Path, new_head: bool = False
+) -> Moved:
+    """Write a run that is done at step 0, with the weights of a file.
+
+    Auxiliary classifiers that the file has not at all are drawn from `config.seed`: they take part
+    in training alone, and published files often leave them out.
+
+    Args:
+      file: see `resinc.weights.files.READERS`.
+      config: a filled `configs.base` schema, of the network and the data set it is for.
+      layout_name: a key of `resinc.weights.layouts.LAYOUTS`, or "" to tell it from the names.
+      folder: workdir of the run, new or empty.
+      new_head: draw the head from the seed where the file's has other classes, or none.
+
+    Raises:
+      InputError: the config, the file or the folder cannot be used, or the weights do not fit the
+        network; nothing was written.
+    """
+    machine = assemble(config)
+    like = shapes(machine)
+    ours = flatten(like)
+    arrays = files.read(file)
+    name = layout_name or guess(arrays)
+    layout = lookup(LAYOUTS, name, "layout")
+    check_model(name, layout, config.model)
+    what = f"{str(file)!r} in layout {name!r}"
+    matched = match(layout, arrays, ours)
+    afresh, said = fit(machine, matched, ours, what, new_head, auxiliary=True)
+    source = {
+        "file": str(file),
+        "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "layout": name,
+    }
+    state, source = start_state(machine, Initial(like, matched.found, afresh, said, source))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    origin = provenance.collect({"name": config.data.name}, machine.replicas.count, parameters)
+    origin["imported"] = source
+    with workdir.held(folder):
+        if any(path.name != "lock" for path in folder.iterdir()):
+            raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
+        _write_run(folder, state, config_file.to_dict(config), origin)
+    return Moved(name, len(matched.found), parameters, said)
+
+
+def _write_run(folder: Path, state: Any, config: dict[str, Any], origin: dict[str, Any]) -> None:
+    checkpoints = Checkpoints(folder)
+    checkpoints.save(state, config, origin, None)
+    checkpoints.wait()
+    checkpoints.close()
+    workdir.write_json(folder / "provenance.json", origin)
+    workdir.write_status(folder, "done", 0, 0, 0.0, f"imported from {origin['imported']['file']}")
+    # Last: without it there is no run.
+    workdir.write_json(folder / "config.json", config)
+
+
+def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Moved:
+    """Write a checkpoint's params and running statistics as safetensors.
+
+    Args:
+      folder: workdir of the run.
+      which: "latest", "best" (on validation) or a step.
+      layout_name: "resinc", or a PyTorch layout of `resinc.weights.layouts.LAYOUTS`.
+      out: ends in .safetensors.
+
+    Raises:
+      InputError: no such run, checkpoint or layout, or the run's network is not of that layout.
+    """
+    if not (folder / "config.json").exists():
+        raise InputError(f"no run in {str(folder)!r}: it has no config.json")
+    config = config_file.from_json(folder / "config.json")
+    layout = lookup(LAYOUTS, layout_name, "layout")
+    if layout.dialect is KERAS:
+        writable = [name for name, entry in LAYOUTS.items() if entry.dialect is not KERAS]
+        raise InputError(
+            f"layout {layout_name!r} can be imported only: the choices are {', '.join(writable)}"
+        )
+    check_model(layout_name, layout, config.model)
+    checkpoints = Checkpoints(folder, read_only=True)
+    step = checkpoints.step_of(which)
+    ours = flatten(checkpoints.restore_weights(step))
+    checkpoints.close()
+    arrays = convert(layout, ours)
+    about = {
+        # What readers of safetensors expect there: whose tensors these are.
+        "format": "flax" if layout.dialect is None else "pt",
+        "layout": layout_name,
+        "step": str(step),
+        "config": json.dumps(config_file.to_dict(config), sort_keys=True),
+    }
+    files.write(out, arrays, about)
+    parameters = sum(leaf.size for path, leaf in ours.items() if path.startswith("params/"))
+    return Moved(layout_name, len(arrays), parameters, "")
