@@ -68,6 +68,11 @@ def _join(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
+def is_stacked(path: tuple[Any, ...]) -> bool:
+    """Whether the array at a `jax.tree_util` path holds several blocks on its leading axis."""
+    return STACK in _join(path).split("/")
+
+
 def _apart(path: str, leaf: Any) -> Iterator[tuple[str, Any]]:
     if STACK not in path.split("/"):
         yield path, leaf

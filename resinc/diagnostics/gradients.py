@@ -1,0 +1,33 @@
+"""How much gradient each layer gets."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from resinc.diagnostics import naming
+
+
+def norms(grads: Any) -> Any:
+    """Euclidean norm of every array, in the same tree; of a scanned one, per block.
+
+    Args:
+      grads: nested mappings of arrays, as `jax.grad` gives them for a network's parameters.
+
+    Returns:
+      float32 [] per array, [n] per array stacked on a leading axis of n blocks. Cheap enough for
+      every step: a stack is not taken apart.
+    """
+
+    def norm(path: Any, leaf: jax.Array) -> jax.Array:
+        first = 1 if naming.is_stacked(path) else 0
+        squares = jnp.square(leaf.astype(jnp.float32))
+        return jnp.sqrt(jnp.sum(squares, axis=tuple(range(first, leaf.ndim))))
+
+    return jax.tree_util.tree_map_with_path(norm, grads)
+
+
+def by_layer(tree: Any) -> dict[str, float]:
+    """What `norms` gives, as {path of the array: norm} in depth order, stacks taken apart."""
+    return {path: float(np.asarray(value)) for path, value in naming.flatten(tree)}
