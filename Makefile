@@ -22,7 +22,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves test parity lint clean
+.PHONY: curves test test-all parity lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -30,9 +30,13 @@ curves: $(VENV)/.installed
 	$(BIN)/resinc report experiments/depth.py --root $(ROOT) --out $(OUT)
 
 test: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests
+
+# The slowest too.
+test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 tests
 
-# Optional and large: PyTorch, Keras and other people's networks. `make test` then uses them.
+# Optional and large: PyTorch, Keras and other people's networks. the tests then use them.
 parity: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet $(PARITY)
 	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)

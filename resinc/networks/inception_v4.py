@@ -24,8 +24,8 @@ from resinc.networks.stage import Stage
 from resinc.ops.layers import ConvUnit, Layers
 
 LEAST = 75  # Pixels: 75 become 35, 17, 7, 3, 1.
-# Module, channels, how many.
-STAGES = ((MODULE_A, 384, 4), (MODULE_B, 1024, 7), (MODULE_C, 1536, 3))
+# Module and its channels.
+STAGES = ((MODULE_A, 384), (MODULE_B, 1024), (MODULE_C, 1536))
 # Before stages 2 and 3; k, l, m, n of the paper's Table 1.
 REDUCTIONS = {2: reduction_a(192, 224, 256, 384), 3: REDUCTION_B}
 
@@ -37,11 +37,13 @@ class InceptionV4(nn.Module):
 
     Attributes:
       layers: (train=...) -> Layers.
+      sizes: modules per stage.
       dropout: before the dense layer.
     """
 
     layers: Callable[..., Layers]
     num_classes: int
+    sizes: tuple[int, int, int] = (4, 7, 3)
     dropout: float = 0.2
     scan: bool = True
     remat: bool = False
@@ -60,7 +62,9 @@ class InceptionV4(nn.Module):
         x = ConvUnit(layers, 64, 3, name="stem_conv3")(x)
         for i, table in enumerate(STEM, start=4):
             x = Branches(layers, table, name=f"stem_split{i}")(x)
-        for i, (table, features, size) in enumerate(STAGES, start=1):
+        for i, ((table, features), size) in enumerate(
+            zip(STAGES, self.sizes, strict=True), start=1
+        ):
             if i in REDUCTIONS:
                 x = Branches(layers, REDUCTIONS[i], name=f"reduction{i}")(x)
             block = functools.partial(InceptionV4Block, table=table)
