@@ -36,7 +36,7 @@ test: $(VENV)/.installed
 test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 tests
 
-# Optional and large: PyTorch, Keras and other people's networks. the tests then use them.
+# Optional and large: PyTorch, Keras and other people's networks. The tests then use them.
 parity: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet $(PARITY)
 	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)
