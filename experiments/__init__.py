@@ -3,6 +3,6 @@
 `sweep()` says what to run, `report(rows)` what it shows.
 """
 
-from experiments import depth
+from experiments import depth, gradients
 
-EXPERIMENTS = {"depth": depth}
+EXPERIMENTS = {"depth": depth, "gradients": gradients}

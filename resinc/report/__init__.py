@@ -12,6 +12,7 @@ from resinc.errors import InputError
 from resinc.report import figure as figure_lib
 from resinc.report.page import page
 from resinc.report.rows import Row, Sweep, read_rows, read_sweep
+from resinc.report.statistics import Verdict
 from resinc.report.table import Table, runs_csv
 
 __all__ = ["FILES", "Report", "Row", "Sweep", "Table", "read_rows", "read_sweep", "write"]
@@ -26,6 +27,8 @@ class Report:
     Attributes:
       title: e.g. "Depth on CIFAR-10".
       answer: one sentence, computed from the rows.
+      claim: what is put to the test, as it is commonly told; "" where nothing is judged.
+      verdict: what the rows say of it.
       notes: further sentences: what diverged, what is missing, how "worse" is decided.
       draw: draws the figure, wide, or with its panels below each other (tall=True).
       caption: of the figure; how to read it.
@@ -37,6 +40,8 @@ class Report:
     answer: str
     draw: Callable[[bool], Figure]
     table: Table
+    claim: str = ""
+    verdict: Verdict = Verdict.UNDECIDED
     caption: str = ""
     notes: Sequence[str] = ()
     method: Sequence[tuple[str, str]] = field(default_factory=tuple)
@@ -65,7 +70,9 @@ def write(
     out_dir = Path(out_dir)
     with matplotlib.rc_context(figure_lib.STYLE):
         wide, tall = report.draw(False), report.draw(True)
-    table = f"**{report.answer}**\n\n{report.table.markdown()}"
+    judged = f"Claim: {report.claim} **{report.verdict.value.capitalize()}.**\n\n"
+    table = judged if report.claim else ""
+    table += f"**{report.answer}**\n\n{report.table.markdown()}"
     table += "".join(f"\n{note}\n" for note in report.notes)
     contents = {
         "figure.png": figure_lib.to_png(wide),

@@ -33,7 +33,7 @@ PAGE = Template("""<!doctype html>
 <main>
 <header>
 <p class="kicker">$title</p>
-<h1>$answer</h1>
+$claim<h1>$answer</h1>
 </header>
 <figure>
 <picture>
@@ -104,6 +104,7 @@ def page(
     return PAGE.substitute(
         css=CSS,
         title=html.escape(report.title),
+        claim=_claim(report),
         answer=re.sub(r"(\d) (%|layers|steps|seeds)", r"\1&nbsp;\2", html.escape(report.answer)),
         alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
         wide=_data(wide),
@@ -118,6 +119,17 @@ def page(
         ),
         states=html.escape(states(rows)),
         cells=cells(rows).html(),
+    )
+
+
+def _claim(report: "Report") -> str:
+    if not report.claim:
+        return ""
+    verdict = report.verdict.value
+    kind = verdict.split()[0]
+    return (
+        f'<p class="claim">{html.escape(report.claim)} '
+        f'<strong class="verdict {kind}">{verdict}</strong></p>\n'
     )
 
 

@@ -48,7 +48,7 @@ def error_curves(ax: Axes, title: str, series: Sequence[Series]) -> None:
         Line2D([], [], color=INK, linewidth=THIN, label="training"),
         Line2D([], [], color=INK, linewidth=BOLD, label="test"),
     ]
-    _legend(ax, handles, columns=3 if len(handles) in (3, 5, 6) else 4)
+    legend(ax, handles, columns=3 if len(handles) in (3, 5, 6) else 4)
 
 
 def fit_error_axes(axes: Sequence[Axes], rows: Sequence[Row]) -> None:
@@ -118,7 +118,7 @@ def final_errors(ax: Axes, title: str, what: str, series: Sequence[Series], x_fi
         for s in series
         for width, split in ((THIN, "training"), (BOLD, "test"))
     ]  # fmt: skip
-    _legend(ax, handles, columns=2)
+    legend(ax, handles, columns=2)
 
 
 def mean_curve(curves: Sequence[Sequence[Point]]) -> list[tuple[int, float]]:
@@ -146,7 +146,7 @@ def _label(ax: Axes, title: str, what: str) -> None:
     ax.set_ylabel("error (%)")
 
 
-def _legend(ax: Axes, handles: Sequence[Line2D], columns: int) -> None:
+def legend(ax: Axes, handles: Sequence[Line2D], columns: int) -> None:
     """Below the axes: wherever inside, some curve would run through it."""
     ax.legend(
         handles=handles,

@@ -33,6 +33,7 @@ class Row:
       provenance: code, versions, device, data; {} before the first step.
       train: windows in training mode, with augmentation.
       evals: split -> exact evaluations; "train" holds only the last step's.
+      gradients: step -> {path of an array: norm of its gradient}, in depth order; if logged.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Row:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     train: tuple[Point, ...] = ()
     evals: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    gradients: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -124,6 +126,11 @@ def read_row(workdir: Path, planned: Mapping[str, Any]) -> Row:
         provenance=read_object(workdir / "provenance.json"),
         train=_in_order(train),
         evals={split: _in_order(points) for split, points in sorted(evals.items())},
+        gradients={
+            line["step"]: line["norms"]
+            for line in _lines(workdir / "gradients.jsonl")
+            if line.keys() >= {"step", "norms"}
+        },
     )
 
 

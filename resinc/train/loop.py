@@ -18,6 +18,7 @@ from resinc import config as config_file
 from resinc import data
 from resinc.data import augment
 from resinc.data.order import batch_indices
+from resinc.diagnostics.gradients import by_layer
 from resinc.train import provenance, workdir
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
@@ -95,7 +96,7 @@ def _run(
     if start:
         state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())
     workdir.write_json(folder / "provenance.json", origin)
-    writer = MetricsWriter(folder, start)
+    writer = MetricsWriter(folder, start, config.log_gradients)
     state = replicas.replicate(state)
 
     # Functions: small sets stay on the device as uint8, so a step takes only indices.
@@ -115,6 +116,7 @@ def _run(
             config.seed,
             config.log_every_steps,
             config.model.auxiliary_weight,
+            config.log_gradients,
         ),
         split=(False, False, True),
         donate=(0,),
@@ -135,6 +137,9 @@ def _run(
     meter = Meter(config.batch_size)
     pending: tuple[int, Report] | None = None
 
+    def ends_window(step: int) -> bool:
+        return step % config.log_every_steps == 0 or step == config.steps
+
     def flush() -> None:
         """Log the newest window, waiting for its step to be computed."""
         nonlocal pending
@@ -144,6 +149,10 @@ def _run(
         report = jax.device_get(report)
         if report.bad_step >= 0:
             raise Diverged(int(report.bad_step))
+        if config.log_gradients:
+            writer.gradients(step, by_layer(report.gradients))
+        if not ends_window(step):
+            return
         speed = meter.speed(step)
         writer.train(step, float(report.loss), float(report.error), float(report.lr))
         if speed:
@@ -166,7 +175,7 @@ def _run(
                 state, report = train_step(state, examples, replicas.split(ids))
                 flush()
                 meter.start(step)
-                if step % config.log_every_steps == 0 or step == config.steps:
+                if ends_window(step) or (config.log_gradients and step == 1):
                     pending = (step, report)
                 progress.step(step)
 

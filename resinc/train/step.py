@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from resinc.diagnostics.gradients import norms
 from resinc.ops.loss import cross_entropy, mistakes
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
@@ -28,6 +29,7 @@ class Report(NamedTuple):
     error: jax.Array  # Mean over the window, fraction of the augmented examples.
     lr: jax.Array  # Of this step.
     bad_step: jax.Array  # As in Window.
+    gradients: Any = ()  # `diagnostics.gradients.norms` of this step, if asked for.
 
 
 class Sums(NamedTuple):
@@ -48,6 +50,7 @@ def make_train_step(
     seed: int,
     log_every_steps: int,
     auxiliary_weight: float = 0.0,
+    log_gradients: bool = False,
 ) -> Callable[[State, Examples, jax.Array], tuple[State, Report]]:
     """Return `train_step(state, examples, ids int32 [b/d]) -> (state, report)`.
 
@@ -101,6 +104,7 @@ def make_train_step(
             error=window.error / window.steps,
             lr=jnp.asarray(schedule(state.step), jnp.float32),
             bad_step=window.bad_step,
+            gradients=norms(grads) if log_gradients else (),
         )
         return new, report
 

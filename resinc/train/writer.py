@@ -1,4 +1,4 @@
-"""Metrics on disk: metrics.jsonl, timing.jsonl and TensorBoard event files."""
+"""Metrics on disk: metrics.jsonl, timing.jsonl, gradients.jsonl and TensorBoard event files."""
 
 import json
 import os
@@ -12,12 +12,17 @@ class MetricsWriter:
     """Appends lines; `step` is where the run resumes, and later lines are cut off.
 
     metrics.jsonl holds no clock, so that a run that was killed and resumed ends with the same bytes
-    as one that was not. What depends on the machine goes to timing.jsonl.
+    as one that was not; nor does gradients.jsonl, which is there if asked for. What depends on the
+    machine goes to timing.jsonl.
     """
 
-    def __init__(self, workdir: Path, step: int):
+    def __init__(self, workdir: Path, step: int, log_gradients: bool = False):
         self._metrics = _open_until(workdir / "metrics.jsonl", step)
         self._timing = _open_until(workdir / "timing.jsonl", step)
+        self._files = [self._metrics, self._timing]
+        if log_gradients:
+            self._gradients = _open_until(workdir / "gradients.jsonl", step)
+            self._files.append(self._gradients)
         self._board = SummaryWriter(
             logdir=str(workdir / "tensorboard"), purge_step=step + 1 if step else None
         )
@@ -41,15 +46,19 @@ class MetricsWriter:
         self._write(self._timing, line)
         self._scalars("timing", step, {"images_per_second": speed})
 
+    def gradients(self, step: int, norms: dict[str, float]) -> None:
+        """Euclidean norm of every parameter array's gradient in this step, in depth order."""
+        self._write(self._gradients, {"step": step, "norms": norms})
+
     def sync(self) -> None:
         """Reach the disk before the checkpoint that will not write these lines again."""
-        for file in (self._metrics, self._timing):
+        for file in self._files:
             os.fsync(file.fileno())
         self._board.flush()
 
     def close(self) -> None:
-        self._metrics.close()
-        self._timing.close()
+        for file in self._files:
+            file.close()
         self._board.close()
 
     def _write(self, file: Any, line: dict[str, Any]) -> None:

@@ -180,3 +180,19 @@ def test_crops_enter_the_loss(finished, tmp_path):
     """Else the comparison above would prove nothing about them."""
     train(config(steps=4, eval_every_steps=0, data__augment="none"), tmp_path)
     assert metrics(tmp_path)[0]["loss"] != metrics(finished)[0]["loss"]
+
+
+def test_gradient_norms_are_logged_per_array(tmp_path):
+    """The first step and every window's end; no loss is changed by looking."""
+    assert train(config(log_gradients=True, steps=8), tmp_path / "seen").state == "done"
+    assert train(config(steps=8), tmp_path / "unseen").state == "done"
+    lines = [
+        json.loads(s) for s in (tmp_path / "seen" / "gradients.jsonl").read_text().split("\n")[:-1]
+    ]
+    assert [line["step"] for line in lines] == [1, 4, 8]
+    names = list(lines[0]["norms"])
+    assert names[0] == "stem_conv/kernel"
+    assert "stage3/block01/conv2/kernel" in names
+    assert all(norm > 0 for line in lines for name, norm in line["norms"].items())
+    assert metrics(tmp_path / "seen") == metrics(tmp_path / "unseen")
+    assert not (tmp_path / "unseen" / "gradients.jsonl").exists()
