@@ -8,7 +8,6 @@ from resinc import networks
 from resinc.diagnostics import naming
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
-from resinc.networks import inception_v4
 from resinc.networks.inception_resnet import V1, V2
 from resinc.networks.stage import stack, unstack
 
@@ -151,14 +150,12 @@ def small(name, variant, scan):
     network = build(name, variant, classes=5, scan=scan, dropout=0.0)
     if name == "inception_resnet":
         version = V1 if variant == "v1" else V2
-        network = network.clone(version=version._replace(sizes=(2, 3, 2)))
-    return network
+        return network.clone(version=version._replace(sizes=(2, 3, 2)))
+    return network.clone(sizes=(2, 2, 2))
 
 
 @pytest.mark.parametrize(("name", "variant"), [("inception_v4", ""), ("inception_resnet", "v1")])
-def test_scanned_equals_unrolled(name, variant, monkeypatch):
-    halved = tuple((table, features, 2) for table, features, _ in inception_v4.STAGES)
-    monkeypatch.setattr(inception_v4, "STAGES", halved)
+def test_scanned_equals_unrolled(name, variant):
     scanned, unrolled = small(name, variant, True), small(name, variant, False)
     variables = random_variables(unrolled)
     assert "blocks" in stack(variables)["params"]["stage2"]
