@@ -8,9 +8,10 @@ that 64 pixels become 32, 15, 15, 8, 4, 2, and every convolution has a bias besi
 from typing import Any
 
 from resinc.networks import imagenet
+from resinc.networks.staged import StagedNetwork
 
 
-def build(section: Any, num_classes: int, norm_axis: str | None) -> imagenet.ImagenetNetwork:
+def build(section: Any, num_classes: int, norm_axis: str | None) -> StagedNetwork:
     """The network of a `config.model` section.
 
     The average pool over 2x2 pixels that it is taught with is the global one for 64x64 images.
@@ -18,4 +19,4 @@ def build(section: Any, num_classes: int, norm_axis: str | None) -> imagenet.Ima
     Raises:
       InputError: as in `imagenet.build`.
     """
-    return imagenet.build(section, num_classes, norm_axis, padded=False, bias=True)
+    return imagenet.build(section, num_classes, norm_axis, pad=0, bias=True)
