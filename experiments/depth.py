@@ -3,15 +3,14 @@
 import statistics
 from collections.abc import Iterator, Sequence
 
-from matplotlib.figure import Figure
-
 from configs import cifar, digits, mnist
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Report, Row, Table
-from resinc.report.figure import INK, colours, panels
-from resinc.report.panels import Series, error_curves, final_errors, finals, fit_error_axes
+from resinc.report.chart import Panel
+from resinc.report.figure import INK, colours
+from resinc.report.panels import Series, error_curves, final_errors, finals, same_error_axis
 from resinc.report.rows import varying
 from resinc.report.state import CellState
 from resinc.report.table import percent
@@ -104,7 +103,7 @@ def report(rows: Sequence[Row]) -> Report:
     return Report(
         title=f"Error against depth on {title}",
         answer=answer(known, title),
-        draw=lambda tall: draw(known, tall),
+        panels=show(known),
         table=table(known, sets[0]),
         caption=CAPTION,
         notes=notes(rows, sets[0]),
@@ -112,22 +111,30 @@ def report(rows: Sequence[Row]) -> Report:
     )
 
 
-def draw(rows: Sequence[Row], tall: bool) -> Figure:
+def show(rows: Sequence[Row]) -> list[Panel]:
     """Curves per block, then final error against depth."""
     blocks = _blocks(rows)
-    figure, axes = panels(len(blocks) + 1, tall)
     palette = colours([row.config[DEPTH] for row in rows])
-    for ax, block in zip(axes, blocks, strict=False):
-        depths = _groups(rows, block)
-        series = [Series(f"{depth} layers", palette[depth], depths[depth]) for depth in depths]
-        error_curves(ax, block, series)
-    fit_error_axes(axes[: len(blocks)], rows)
+    curves = [
+        error_curves(
+            block, [Series(f"{d} layers", palette[d], g) for d, g in _groups(rows, block).items()]
+        )
+        for block in blocks
+    ]
     series = [
         Series(block, BLOCK_COLOURS[i % len(BLOCK_COLOURS)], _of(rows, block))
         for i, block in enumerate(blocks)
     ]
-    final_errors(axes[-1], "at the last step", "depth (weighted layers)", series, DEPTH)
-    return figure
+    depths = [row.config[DEPTH] for row in rows]
+    last = final_errors(
+        "at the last step",
+        "depth (weighted layers)",
+        series,
+        DEPTH,
+        # 8 and 1202 layers on one axis.
+        log_x=max(depths) > 20 * min(depths),
+    )
+    return [*same_error_axis(curves, rows), last]
 
 
 def table(rows: Sequence[Row], dataset: str) -> Table:

@@ -9,16 +9,13 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Report, Row, Table
-from resinc.report.figure import colours, panels
-from resinc.report.panels import legend
+from resinc.report.chart import Line, Panel
+from resinc.report.figure import colours
 from resinc.report.statistics import Difference, difference, judge
 
 # dataset -> the recipe's file and what it takes besides depth and block.
@@ -103,7 +100,7 @@ def report(rows: Sequence[Row]) -> Report:
         answer=answer(known, found),
         claim=CLAIM,
         verdict=judge(found["plain"], MARGIN),
-        draw=lambda tall: draw(known, tall),
+        panels=show(known),
         table=table(known),
         caption=CAPTION,
         notes=notes(rows, found),
@@ -186,56 +183,51 @@ def notes(rows: Sequence[Row], found: Mapping[str, Difference | None]) -> list[s
     return out
 
 
-def draw(rows: Sequence[Row], tall: bool) -> Figure:
+def show(rows: Sequence[Row]) -> list[Panel]:
     """A panel per family, and one over depth."""
-    figure, axes = panels(len(FAMILIES) + 1, tall)
-    for ax, family in zip(axes, FAMILIES, strict=False):
-        _draw_layers(ax, family, _of(rows, family))
-    low = min(ax.get_ylim()[0] for ax in axes[:-1])
-    high = max(ax.get_ylim()[1] for ax in axes[:-1])
-    for ax in axes[:-1]:
-        ax.set_ylim(low, high)
-    _draw_depths(axes[-1], rows)
-    return figure
+    layers = [_over_layers(family, _of(rows, family)) for family in FAMILIES]
+    norms = [norm for panel in layers for line in panel.lines for norm in line.y]
+    if norms:
+        # One axis for all families, a little wider than what is shown.
+        limits = (min(norms) / 2, max(norms) * 2)
+        layers = [panel._replace(y_range=limits) for panel in layers]
+    return [*layers, _over_depth(rows)]
 
 
-def _draw_layers(ax: Axes, family: str, rows: Sequence[Row]) -> None:
-    ax.set_title(family, pad=10)
-    ax.set_xlabel("layer, input to output")
-    ax.set_ylabel("gradient norm")
-    ax.set_yscale("log")
+def _over_layers(family: str, rows: Sequence[Row]) -> Panel:
+    panel = Panel(family, "layer, input to output", "gradient norm", log_y=True)
     deepest = list(_by_depth(rows).values())[-1:]
     if not deepest:
-        return
+        return panel
     steps = sorted(set.intersection(*(set(row.gradients) for row in deepest[0])))
     shown = sorted({steps[0], steps[len(steps) // 2], steps[-1]})
     palette = colours(shown)
+    lines = []
     for step in shown:
         logs = [np.log10(np.maximum(kernels(row.gradients[step]), 1e-30)) for row in deepest[0]]
-        norms = 10 ** np.mean(logs, axis=0)
-        ax.plot(np.arange(1, len(norms) + 1), norms, color=palette[step], linewidth=1.8)
-    legend(ax, [Line2D([], [], color=palette[s], label=f"step {s}") for s in shown], columns=3)
+        norms = (10 ** np.mean(logs, axis=0)).tolist()
+        lines.append(Line(f"step {step}", palette[step], range(1, len(norms) + 1), norms))
+    return panel._replace(lines=lines)
 
 
-def _draw_depths(ax: Axes, rows: Sequence[Row]) -> None:
-    ax.set_title("first layer, first step", pad=10)
-    ax.set_xlabel("depth (weighted layers)")
-    ax.set_ylabel("gradient norm")
-    ax.set_yscale("log")
+def _over_depth(rows: Sequence[Row]) -> Panel:
     palette = colours(range(len(FAMILIES)))
+    lines = []
     for i, family in enumerate(FAMILIES):
         groups = _by_depth(_of(rows, family))
         values = {depth: [_first(row) for row in group] for depth, group in groups.items()}
-        means = [10 ** statistics.fmean(v) for v in values.values()]
-        ax.plot(list(values), means, "o-", color=palette[i], markersize=5.5)
-        for depth, logs in values.items():
-            dots = [10**log for log in logs]
-            ax.plot([depth] * len(dots), dots, "o", color=palette[i], alpha=0.3, markeredgewidth=0)
-    ax.set_xticks(sorted(_by_depth(rows)))
-    handles = [
-        Line2D([], [], color=palette[i], marker="o", label=f) for i, f in enumerate(FAMILIES)
-    ]
-    legend(ax, handles, columns=2)
+        lines.append(
+            Line(
+                family,
+                palette[i],
+                list(values),
+                [10 ** statistics.fmean(logs) for logs in values.values()],
+                dots=[(depth, 10**log) for depth, logs in values.items() for log in logs],
+                marker="filled",
+            )
+        )
+    title, x = "first layer, first step", "depth (weighted layers)"
+    return Panel(title, x, "gradient norm", lines, log_y=True, x_ticks=sorted(_by_depth(rows)))
 
 
 def _of(rows: Sequence[Row], family: str) -> list[Row]:

@@ -1,21 +1,30 @@
 """From the folders of a sweep to a figure, a table and a page; no JAX anywhere."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
-
 from resinc.errors import InputError
 from resinc.report import figure as figure_lib
+from resinc.report.chart import Line, Panel
 from resinc.report.page import page
 from resinc.report.rows import Row, Sweep, read_rows, read_sweep
 from resinc.report.statistics import Verdict
 from resinc.report.table import Table, runs_csv
 
-__all__ = ["FILES", "Report", "Row", "Sweep", "Table", "read_rows", "read_sweep", "write"]
+__all__ = [
+    "FILES",
+    "Line",
+    "Panel",
+    "Report",
+    "Row",
+    "Sweep",
+    "Table",
+    "read_rows",
+    "read_sweep",
+    "write",
+]
 
 FILES = ("figure.png", "figure.pdf", "table.md", "runs.csv", "index.html")
 
@@ -27,10 +36,11 @@ class Report:
     Attributes:
       title: e.g. "Depth on CIFAR-10".
       answer: one sentence, computed from the rows.
+      number: of the claim, its place on the claims page; 0: none.
       claim: what is put to the test, as it is commonly told; "" where nothing is judged.
       verdict: what the rows say of it.
       notes: further sentences: what diverged, what is missing, how "worse" is decided.
-      draw: draws the figure, wide, or with its panels below each other (tall=True).
+      panels: of the figure, left to right.
       caption: of the figure; how to read it.
       table: the numbers.
       method: (what, how) pairs of this experiment, for "how it was measured".
@@ -38,8 +48,9 @@ class Report:
 
     title: str
     answer: str
-    draw: Callable[[bool], Figure]
+    panels: Sequence[Panel]
     table: Table
+    number: int = 0
     claim: str = ""
     verdict: Verdict = Verdict.UNDECIDED
     caption: str = ""
@@ -68,8 +79,7 @@ def write(
       InputError: the folder cannot be written.
     """
     out_dir = Path(out_dir)
-    with matplotlib.rc_context(figure_lib.STYLE):
-        wide, tall = report.draw(False), report.draw(True)
+    wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
     judged = f"Claim: {report.claim} **{report.verdict.value.capitalize()}.**\n\n"
     table = judged if report.claim else ""
     table += f"**{report.answer}**\n\n{report.table.markdown()}"

@@ -4,12 +4,18 @@ No pyplot: it keeps global state and looks for a display.
 """
 
 import io
+import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from resinc.report.chart import Line, Panel
 
 INK = "#1b1c20"
 INK_ON_DARK = "#e4e5ea"
@@ -53,19 +59,129 @@ def colours(keys: Sequence[int]) -> dict[int, str]:
     return {key: PALETTE[place] for key, place in zip(keys, places, strict=True)}
 
 
-def panels(count: int, tall: bool) -> tuple[Figure, list[Axes]]:
+def draw(panels: Sequence[Panel], tall: bool) -> Figure:
     """A row of panels, or for narrow screens a column."""
+    count = len(panels)
     size = (4.6, 4.3 * count) if tall else (4.7 * count, 4.4)
-    figure = Figure(figsize=size, layout="constrained", facecolor="none")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.18)  # type: ignore[union-attr, call-arg]
-    axes = figure.subplots(count if tall else 1, 1 if tall else count, squeeze=False)
-    flat = list(axes.flat)
-    for ax in flat:
-        ax.set_facecolor("none")
-        ax.grid(axis="y", color=INK, alpha=FAINT, linewidth=0.8)
-        ax.set_axisbelow(True)
-        ax.tick_params(length=0)
-    return figure, flat
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained", facecolor="none")
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.18)  # type: ignore[union-attr, call-arg]
+        axes = figure.subplots(count if tall else 1, 1 if tall else count, squeeze=False)
+        for ax, panel in zip(axes.flat, panels, strict=True):
+            _draw_panel(ax, panel)
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: Panel) -> None:
+    ax.set_facecolor("none")
+    ax.grid(axis="x" if panel.names else "y", color=INK, alpha=FAINT, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.tick_params(length=0)
+    ax.set_title(panel.title, pad=10)
+    ax.set_xlabel(panel.x)
+    ax.set_ylabel(panel.y)
+    if panel.empty:
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.text(0.5, 0.5, panel.note, ha="center", transform=ax.transAxes)
+        return
+    for line in panel.lines:
+        _draw_line(ax, line, across=bool(panel.names))
+    _fit_axes(ax, panel)
+    handles = [
+        Line2D([], [], label=line.label, **_stroke(line)) for line in panel.lines if line.label
+    ]
+    if handles:
+        # Below the axes: wherever inside, some curve would run through it.
+        ax.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(-0.02, -0.16),
+            ncols=_columns(handles),
+            fontsize=9.5,
+            handlelength=1.6,
+            columnspacing=1.3,
+        )
+
+
+def _draw_line(ax: Axes, line: Line, across: bool) -> None:
+    spread = line.spread if len(line.spread) else None
+    ax.errorbar(
+        line.x,
+        line.y,
+        xerr=spread if across else None,
+        yerr=None if across else spread,
+        elinewidth=1.0,
+        capsize=3.5,
+        **_stroke(line),
+    )
+    ax.plot(
+        [x for x, _ in line.dots],
+        [y for _, y in line.dots],
+        "o",
+        color=line.colour,
+        markersize=4,
+        alpha=0.35,
+        markeredgewidth=0,
+    )
+
+
+def _stroke(line: Line) -> dict[str, Any]:
+    return {
+        "color": line.colour,
+        "linewidth": line.width,
+        "linestyle": "none" if not line.width else "--" if line.dashed else "-",
+        "marker": {"": "", "cross": "x"}.get(line.marker, "o"),
+        "markersize": 7 if line.marker == "cross" else 5.5,
+        "markerfacecolor": "none" if line.marker == "hollow" else line.colour,
+    }
+
+
+def _fit_axes(ax: Axes, panel: Panel) -> None:
+    if panel.log_x:
+        ax.set_xscale("log")
+    if panel.log_y:
+        ax.set_yscale("log")
+    if panel.names:
+        ax.set_yticks(range(len(panel.names)), [fill(name, 18) for name in panel.names])
+        ax.set_ylim(len(panel.names) - 0.5, -0.5)
+        ax.margins(x=0.08)
+        return
+    if panel.y_range:
+        ax.set_ylim(panel.y_range)
+    if panel.x_ticks:
+        ax.set_xticks(apart(panel.x_ticks, panel.log_x), minor=False)
+        ax.set_xticks([], minor=True)
+        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+        ax.margins(x=0.08)
+    elif not panel.log_x:
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+
+
+def _columns(handles: Sequence[Line2D]) -> int:
+    """So many that the legend is as wide as the panel, and its last row is not nearly empty."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    most = max(1, min(4, 44 // (longest + 4)))
+    if most == 4 and len(handles) in (3, 5, 6):
+        return 3
+    return min(most, len(handles))
+
+
+def apart(values: Sequence[float], log: bool = False) -> list[float]:
+    """Of these ticks, those with room for their numbers; the largest is always among them."""
+    place = math.log if log else float
+    values = sorted(set(values))
+    gap = (place(values[-1]) - place(values[0])) / 16
+    kept = [values[-1]]
+    for value in reversed(values[:-1]):
+        if place(kept[-1]) - place(value) > gap:
+            kept.append(value)
+    return kept[::-1]
+
+
+def _thousands(value: float, position: object) -> str:
+    return f"{value / 1000:g}k" if value >= 10_000 else f"{value:,g}"
 
 
 def to_png(figure: Figure) -> bytes:

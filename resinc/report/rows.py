@@ -34,6 +34,7 @@ class Row:
       train: windows in training mode, with augmentation.
       evals: split -> exact evaluations; "train" holds only the last step's.
       gradients: step -> {path of an array: norm of its gradient}, in depth order; if logged.
+      measurements: what measurements.json holds: of a probe, {step as text: value}.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     train: tuple[Point, ...] = ()
     evals: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     gradients: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    measurements: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -131,6 +133,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any]) -> Row:
             for line in _lines(workdir / "gradients.jsonl")
             if line.keys() >= {"step", "norms"}
         },
+        measurements=read_object(workdir / "measurements.json"),
     )
 
 

@@ -1,0 +1,68 @@
+"""What a figure shows, as data: drawn on paper by `figure`, on the claims page by `plotly`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# Widths of lines in points: a training curve is thin, a test curve bold (He et al. 2015, Fig. 6).
+THIN, NORMAL, BOLD = 1.0, 1.8, 2.4
+
+
+class Line(NamedTuple):
+    """Points that belong together.
+
+    Attributes:
+      label: its name in the legend; "" keeps it out.
+      colour: "#rrggbb".
+      x: of the points; may be empty, which leaves an entry of the legend alone.
+      y: likewise.
+      spread: ± at every point (standard deviation over seeds), in y's unit; in a panel with
+        `names`, in x's.
+      dots: (x, y) of single runs, drawn faint.
+      width: points; 0 draws the markers alone.
+      marker: "", "filled", "hollow" or "cross".
+      dashed: e.g. of what was published.
+    """
+
+    label: str
+    colour: str
+    x: Sequence[float] = ()
+    y: Sequence[float] = ()
+    spread: Sequence[float] = ()
+    dots: Sequence[tuple[float, float]] = ()
+    width: float = NORMAL
+    marker: str = ""
+    dashed: bool = False
+
+
+class Panel(NamedTuple):
+    """One pair of axes.
+
+    Attributes:
+      title: above it.
+      x: name of the axis, with the unit.
+      y: likewise.
+      lines: in the order of the legend.
+      log_x: decades instead of units.
+      log_y: likewise.
+      x_ticks: where the numbers stand; empty: chosen.
+      y_range: lowest and highest; None: what the lines need.
+      names: makes it a dot plot: row i from the top is called names[i], and a line gives x = value,
+        y = number of the row.
+      note: said in the middle of an empty panel.
+    """
+
+    title: str
+    x: str
+    y: str
+    lines: Sequence[Line] = ()
+    log_x: bool = False
+    log_y: bool = False
+    x_ticks: Sequence[float] = ()
+    y_range: tuple[float, float] | None = None
+    names: Sequence[str] = ()
+    note: str = "no run is done yet"
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to see."""
+        return not any(len(line.x) or line.dots for line in self.lines)
