@@ -82,6 +82,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
 
     config.log_every_steps = 100  # Training metrics are means over this window.
     config.log_gradients = False  # At the first step and every window's end: norm of each array's.
+    config.probes = ()  # Keys of resinc.probes.PROBES, measured after the last step.
+    config.probes_at_start = ()  # Likewise, before the first.
     config.eval_every_steps = 1_000  # Validation and test error; 0: at the end only.
     config.checkpoint_every_steps = 1_000  # Also at every evaluation and at the end.
     config.checkpoints_to_keep = 2  # Newest; the best on validation is kept besides.

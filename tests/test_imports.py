@@ -26,10 +26,11 @@ ALLOWED = {
     "weights": EVERYWHERE | {"resinc.networks"},
     "data": EVERYWHERE,
     "diagnostics": EVERYWHERE,
+    "probes": EVERYWHERE | {"resinc.networks", "resinc.diagnostics", "resinc.ops"},
     "report": EVERYWHERE,
     "train": EVERYWHERE
     | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}
-    | {"resinc.weights"},
+    | {"resinc.weights", "resinc.probes"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report"},
     "cli": EVERYWHERE | {"resinc.commands"},
     # It calls every folder that has a subcommand.

@@ -7,7 +7,9 @@ from ml_collections import ConfigDict
 
 from resinc import data, networks
 from resinc.data import augment
+from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
+from resinc.probes import check_probes
 from resinc.registry import lookup
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import AXIS, Replicas, make_replicas
@@ -39,6 +41,7 @@ def assemble(config: ConfigDict) -> Machine:
         raise InputError(f"checkpoints_to_keep {config.checkpoints_to_keep} is not positive")
     spec = lookup(data.DATASETS, config.data.name, "dataset")
     network = networks.build(config.model, spec.num_classes, AXIS)
+    check_probes((*config.probes, *config.probes_at_start), config.model)
     lookup(augment.AUGMENTATIONS, config.data.augment, "augmentation")
     lookup(augment.NORMALIZATIONS, config.data.normalize, "normalisation")
     schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
@@ -46,3 +49,9 @@ def assemble(config: ConfigDict) -> Machine:
     parallel = config.parallel
     replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
     return Machine(config, replicas, network, schedule, optimizer)
+
+
+def count(machine: Machine) -> int:
+    """Multiply-adds of the network for one image of the data set; traced, not compiled."""
+    spec = lookup(data.DATASETS, machine.config.data.name, "dataset")
+    return network_cost(machine.network, spec.image_shape).multiply_adds

@@ -20,10 +20,11 @@ from resinc.data import augment
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.train import provenance, workdir
-from resinc.train.assemble import Machine, assemble
+from resinc.train.assemble import Machine, assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
 from resinc.train.initial import Initial, from_run, start_state
+from resinc.train.measure import measure
 from resinc.train.progress import Meter, RunProgress
 from resinc.train.signals import Stop, stop_on_signal
 from resinc.train.state import init_state
@@ -89,7 +90,7 @@ def _run(
         state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
         started_from = (workdir.read_json(folder / "provenance.json") or {}).get("init_from")
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    origin = provenance.collect(splits.provenance(), replicas.count, parameters)
+    origin = provenance.collect(splits.provenance(), replicas.count, parameters, count(machine))
     if started_from:
         origin["init_from"] = started_from
     start = checkpoints.latest_step() or 0
@@ -168,6 +169,8 @@ def _run(
                 progress.say(f"resumed at step {start} of {config.steps}")
             elif initial:
                 progress.say(initial.said)
+            if not start:
+                measure(machine, splits, normalizer, state, config.probes_at_start, folder)
             for step in range(start + 1, config.steps + 1):
                 ids = batch_indices(
                     config.seed, len(splits.train.label), config.batch_size, step - 1
@@ -203,6 +206,7 @@ def _run(
                 if stop.requested and not last:
                     name = stop.requested.name
                     return finish("interrupted", step, f"saved at step {step} on {name}", stop)
+            measure(machine, splits, normalizer, state, config.probes, folder)
             return finish("done", config.steps)
         except Diverged as error:
             progress.say(f"stopped: {error}")

@@ -15,13 +15,16 @@ import resinc
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
 
 
-def collect(data: dict[str, Any], replicas: int, parameters: int) -> dict[str, Any]:
+def collect(
+    data: dict[str, Any], replicas: int, parameters: int, multiply_adds: int
+) -> dict[str, Any]:
     """What is written to provenance.json and into every checkpoint.
 
     Args:
       data: `Splits.provenance()`.
       replicas: d, of the data parallelism.
       parameters: trainable scalars of the network.
+      multiply_adds: of the network, for one image.
     """
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
@@ -34,6 +37,7 @@ def collect(data: dict[str, Any], replicas: int, parameters: int) -> dict[str, A
         "device_count": jax.device_count(),
         "replicas": replicas,
         "parameters": parameters,
+        "multiply_adds": multiply_adds,
         "data": data,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }

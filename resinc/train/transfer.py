@@ -12,7 +12,7 @@ from resinc import config as config_file
 from resinc.errors import InputError
 from resinc.registry import lookup
 from resinc.train import provenance, workdir
-from resinc.train.assemble import assemble
+from resinc.train.assemble import assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
 from resinc.weights import files
@@ -67,7 +67,9 @@ def import_weights(
     }
     state, source = start_state(machine, Initial(like, matched.found, afresh, said, source))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    origin = provenance.collect({"name": config.data.name}, machine.replicas.count, parameters)
+    origin = provenance.collect(
+        {"name": config.data.name}, machine.replicas.count, parameters, count(machine)
+    )
     origin["imported"] = source
     with workdir.held(folder):
         if any(path.name != "lock" for path in folder.iterdir()):

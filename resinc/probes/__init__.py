@@ -1,0 +1,27 @@
+"""Read-only measurements of a network at a step. To add one: its file, and its line here.
+
+A probe is a module with `check(section)`, which refuses a `config.model` that it cannot measure,
+and `measure(subject)`, which returns what JSON can hold. `config.probes` names those that a run
+takes after its last step, `config.probes_at_start` before its first.
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from resinc.probes.subject import Subject
+from resinc.registry import lookup
+
+__all__ = ["PROBES", "Subject", "check_probes"]
+
+PROBES: dict[str, ModuleType] = {}
+
+
+def check_probes(names: Sequence[str], section: Any) -> None:
+    """Check that the network of a `config.model` section can be so measured.
+
+    Raises:
+      InputError: an unknown probe, or one that does not fit the network.
+    """
+    for name in names:
+        lookup(PROBES, name, "probe").check(section)

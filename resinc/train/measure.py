@@ -1,0 +1,62 @@
+"""Take the probes of a run and write what they measured."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from resinc import data, networks
+from resinc.data import augment
+from resinc.probes import PROBES, Subject
+from resinc.train import workdir
+from resinc.train.assemble import Machine
+from resinc.train.state import State
+
+# Enough for an error to 0.05 %, few enough to be one batch on any device.
+BATCH_EXAMPLES, TEST_EXAMPLES = 256, 2_000
+FILE = "measurements.json"
+
+
+def measure(
+    machine: Machine,
+    splits: data.Splits,
+    normalizer: augment.Normalizer,
+    state: State,
+    names: Sequence[str],
+    folder: Path,
+) -> None:
+    """Add {probe: {step: value}} to the run's measurements.json.
+
+    Args:
+      machine: of the run.
+      splits: its data.
+      normalizer: of the training split.
+      state: its weights are measured, replicated or not.
+      names: keys of PROBES.
+      folder: workdir of the run.
+    """
+    if not names:
+        return
+    section, classes = machine.config.model, splits.spec.num_classes
+
+    def examples(split: data.Split, most: int) -> tuple[jax.Array, jax.Array]:
+        # Evenly from the whole split: neighbours may resemble each other.
+        taken = slice(None, None, max(1, len(split) // most))
+        images = augment.prepare(jnp.asarray(split.image[taken][:most]), normalizer)
+        return images, jnp.asarray(split.label[taken][:most])
+
+    params, batch_stats = jax.device_get((state.params, state.batch_stats))
+    subject = Subject(
+        section=section,
+        num_classes=classes,
+        network=networks.build(section, classes),
+        params=jax.device_put(params),
+        batch_stats=jax.device_put(batch_stats),
+        batch=examples(splits.train, BATCH_EXAMPLES),
+        test=examples(splits.test, TEST_EXAMPLES),
+    )
+    found = workdir.read_json(folder / FILE) or {}
+    for name in names:
+        found.setdefault(name, {})[str(int(state.step))] = PROBES[name].measure(subject)
+    workdir.write_json(folder / FILE, found)
