@@ -3,6 +3,7 @@
 `sweep()` says what to run, `report(rows)` what it shows.
 """
 
-from experiments import depth, gradients
+from experiments import depth, generalisation, gradients
 
-EXPERIMENTS = {"depth": depth, "gradients": gradients}
+# In the order of the claims.
+EXPERIMENTS = {"depth": depth, "gradients": gradients, "generalisation": generalisation}

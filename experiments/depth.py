@@ -13,6 +13,7 @@ from resinc.report.figure import INK, colours
 from resinc.report.panels import Series, error_curves, final_errors, finals, same_error_axis
 from resinc.report.rows import varying
 from resinc.report.state import CellState
+from resinc.report.statistics import Verdict, difference, judge
 from resinc.report.table import percent
 from resinc.report.trend import MARGIN, Kind, Trend, listed, numbers, trend
 
@@ -33,10 +34,17 @@ WINDOWS, EVALUATIONS = 20, 5
 BLOCK_COLOURS = (INK, "#8a63d2", "#0072b2", "#cc79a7")
 DEPTH, BLOCK = "model.depth", "model.block"
 
+CLAIM = (
+    "Plain networks get worse on their own training data beyond some depth; residual networks do "
+    "not."
+)
 RULE = (
     "The deepest network is compared with the best shallower one, by final training error; "
     f"it is called worse or better only if the means are more than {100 * MARGIN:g} percentage "
-    "points apart and every seed of one lies above every seed of the other."
+    "points apart and every seed of one lies above every seed of the other. The claim is supported "
+    "if the 95 % interval (Welch, over seeds) of that difference lies above the margin for plain "
+    "networks and below it for residual ones; refuted if plain ones lie below or residual ones "
+    "above."
 )
 CAPTION = (
     "One panel per block: error against training progress, one colour per depth, mean over seeds; "
@@ -49,7 +57,7 @@ def sweep(
     dataset: str = "digits",
     depths: tuple[int, ...] = (8, 20, 32, 56),
     blocks: tuple[str, ...] = ("plain", "residual"),
-    seeds: int = 2,
+    seeds: int = 3,
     steps: int = 0,
 ) -> Iterator[Cell]:
     """Yield the cells, the deepest and so longest first.
@@ -102,6 +110,9 @@ def report(rows: Sequence[Row]) -> Report:
     title = RECIPES[sets[0]][0] if sets[0] in RECIPES else sets[0]
     return Report(
         title=f"Error against depth on {title}",
+        number=1,
+        claim=CLAIM,
+        verdict=decide(known),
         answer=answer(known, title),
         panels=show(known),
         table=table(known, sets[0]),
@@ -109,6 +120,21 @@ def report(rows: Sequence[Row]) -> Report:
         notes=notes(rows, sets[0]),
         method=[("Comparison", RULE)],
     )
+
+
+def decide(rows: Sequence[Row]) -> Verdict:
+    """By RULE; networks that have not learned decide nothing."""
+    plain, residual = (
+        Verdict.UNDECIDED
+        if found.kind == Kind.UNTRAINED
+        else judge(difference(found.large_errors, found.small_errors), MARGIN)
+        for found in (trend(_of(rows, block), DEPTH) for block in ("plain", "residual"))
+    )
+    if plain == Verdict.SUPPORTED and residual == Verdict.REFUTED:
+        return Verdict.SUPPORTED
+    if plain == Verdict.REFUTED or residual == Verdict.SUPPORTED:
+        return Verdict.REFUTED
+    return Verdict.UNDECIDED
 
 
 def show(rows: Sequence[Row]) -> list[Panel]:
@@ -203,6 +229,15 @@ def notes(rows: Sequence[Row], dataset: str) -> list[str]:
     known = [row for row in rows if DEPTH in row.config]
     done = [row for row in known if row.done]
     found = []
+    for block in _blocks(known):
+        last = trend(_of(known, block), DEPTH)
+        percents = ([100 * e for e in errors] for errors in (last.large_errors, last.small_errors))
+        rise = difference(*percents)
+        if rise:
+            found.append(
+                f"{block}, training error of {last.large} layers minus that of {last.small}: "
+                f"{rise.text(' points')}."
+            )
     own = RECIPES[dataset][1].get_config().steps if dataset in RECIPES else None
     taken = {row.step for row in done}
     if own and taken and max(taken) < own:

@@ -97,6 +97,7 @@ def report(rows: Sequence[Row]) -> Report:
     found = {family: _shrinking(_of(known, family)) for family in FAMILIES}
     return Report(
         title="Gradients of early and late layers",
+        number=2,
         answer=answer(known, found),
         claim=CLAIM,
         verdict=judge(found["plain"], MARGIN),

@@ -13,6 +13,7 @@ from resinc import config as config_lib
 from resinc import report
 from resinc.errors import InputError
 from resinc.report.state import CellState
+from resinc.report.statistics import Verdict
 from tests import fabricated
 
 
@@ -34,8 +35,8 @@ def make_rows(root, errors, seeds=2, alter=None, **settings):
 
 def test_sweep_starts_with_the_deepest_and_every_cell_loads():
     cells = list(depth.sweep())
-    assert len(cells) == 16
-    assert [cell.args["depth"] for cell in cells[:4]] == [56] * 4
+    assert len(cells) == 24
+    assert [cell.args["depth"] for cell in cells[:6]] == [56] * 6
     for dataset in depth.RECIPES:
         cell = next(depth.sweep(dataset=dataset, steps=100))
         config = config_lib.load(cell.recipe, cell.flags)
@@ -97,6 +98,26 @@ def test_the_answer_follows_the_numbers(tmp_path, errors, said):
     assert "2 seeds, 120 steps" in answer
     assert answer.endswith(".")
     assert "so far" not in answer
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual", "verdict"),
+    [
+        (0.8, 0.0, Verdict.SUPPORTED),
+        (0.0, 0.0, Verdict.REFUTED),
+        (0.8, 0.3, Verdict.REFUTED),
+        (0.8, None, Verdict.UNDECIDED),
+    ],
+)
+def test_verdict_needs_both_families(tmp_path, plain, residual, verdict):
+    errors = finals({8: 0.0, 56: plain}, {8: 0.0, 56: residual} if residual is not None else {})
+    found = depth.report(make_rows(tmp_path, errors, seeds=3))
+    assert (found.number, found.verdict) == (1, verdict)
+
+
+def test_one_seed_decides_nothing(tmp_path):
+    rows = make_rows(tmp_path, finals({8: 0.0, 56: 0.8}, {8: 0.0, 56: 0.0}), seeds=1)
+    assert depth.report(rows).verdict == Verdict.UNDECIDED
 
 
 def test_overlapping_seeds_decide_nothing(tmp_path):
