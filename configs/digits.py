@@ -16,9 +16,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.block = args.block
     base.use_network(config, args.network)
     config.data.name = "digits"
-    # At the full rate from the first step, residual-56 still had 15 % training error at step 160;
-    # with the paper's warm-up for deep networks it has none. All depths get it, to stay comparable.
-    config.schedule.warmup = 0.125
+    # A fifth of CIFAR's rate, without warm-up: in so few steps residual-110 then ends at 0 %
+    # training error, at 0.1 with the paper's warm-up at 58 % (one seed). Plain-56 fails at both.
+    config.optimizer.lr = 0.02
+    config.eval_batch_size = 256  # All splits share one program; of 512, most would be padding.
     config.log_every_steps = 10
     config.eval_every_steps = 20
     config.checkpoint_every_steps = 60

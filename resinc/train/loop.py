@@ -123,7 +123,7 @@ def _run(
         donate=(0,),
     )
     evaluator = Evaluator(machine, splits, normalizer)
-    examples = evaluator.examples["train"]
+    examples = evaluator.examples  # Those for training come first: their ids are 0 to n-1.
 
     def status(state: str, step: int, message: str = "") -> None:
         seconds = seconds_before + time.monotonic() - begun
