@@ -146,9 +146,11 @@ def make_parser() -> argparse.ArgumentParser:
     action.add_argument("name", help="see `resinc data list`")
     action.add_argument("--dir", help=DIR_HELP)
     action.add_argument(
+        "--from",
         "--archive",
+        dest="archive",
         type=Path,
-        help="what was downloaded elsewhere: the archive, or the folder of the MNIST files",
+        help="what was downloaded elsewhere: the archive, or the folder of the files",
     )
     action.set_defaults(run=commands.run_data_prepare)
 

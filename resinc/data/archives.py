@@ -1,4 +1,4 @@
-"""The original distributions of CIFAR and MNIST, read into arrays; nothing is extracted to disk."""
+"""The original distributions of data sets, read into arrays; nothing is extracted to disk."""
 
 import gzip
 import io
@@ -11,22 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from resinc.data import signs
+from resinc.data.original import Archive, Original
 from resinc.data.spec import Spec
 from resinc.errors import InputError
-
-
-class Original(NamedTuple):
-    """One split as its authors distribute it, in their order."""
-
-    image: np.ndarray  # uint8 [n, h, w, c].
-    label: np.ndarray  # int64 [n].
-    coarse: np.ndarray | None = None  # int64 [n]: CIFAR-100's 20 superclasses.
-
-
-class Archive(NamedTuple):
-    splits: dict[str, Original]  # "train" and "test".
-    label_names: list[str]  # Empty where the archive has none.
-    coarse_names: list[str]
 
 
 def read_archive(spec: Spec, path: Path) -> Archive:
@@ -34,7 +22,8 @@ def read_archive(spec: Spec, path: Path) -> Archive:
 
     Args:
       spec: cifar10 and cifar100: the binary or python tar.gz, or its unpacked folder;
-        mnist and fashion_mnist: a folder with the four idx files, gzipped or not.
+        mnist and fashion_mnist: a folder with the four idx files, gzipped or not;
+        signs: a folder, see `signs.read`.
       path: the archive.
 
     Raises:
@@ -212,4 +201,5 @@ FORMATS: dict[str, Callable[[Spec, Path], Archive]] = {
     "cifar100": _read_cifar,
     "mnist": _read_idx,
     "fashion_mnist": _read_idx,
+    "signs": signs.read,
 }

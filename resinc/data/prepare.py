@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from resinc.data import source
-from resinc.data.archives import Archive, Original, read_archive
+from resinc.data.archives import read_archive
 from resinc.data.download import fetch
+from resinc.data.original import Archive, Original
 from resinc.data.spec import DATASETS, Spec
 from resinc.errors import InputError
 from resinc.registry import lookup
@@ -42,6 +43,10 @@ def prepare(
     if spec.embedded:
         console.print(f"{spec.name} needs no directory: nothing to prepare")
         return None
+    if not archive and not spec.remotes:
+        raise InputError(
+            f"{name} has no public download: bring its files, and name their folder by --from"
+        )
     directory = source.data_directory(directory)
     return prepare_spec(spec, directory, Path(archive).expanduser() if archive else None, console)
 
@@ -138,7 +143,7 @@ def _download(spec: Spec, directory: Path, folder: Path, progress: Progress) -> 
     what = "FOLDER (with the four files)" if len(spec.remotes) > 1 else "FILE"
     advice = (
         "where there is no internet, download it elsewhere and use: "
-        f"{source.mend(spec, directory)} --archive {what}"
+        f"{source.mend(spec, directory)} --from {what}"
     )
     bar = _bar(progress, "downloading", sum(remote.size for remote in spec.remotes))
     paths = [fetch(remote, folder, bar, advice) for remote in spec.remotes]

@@ -37,7 +37,8 @@ def set_directory(spec: Spec, directory: Path) -> Path:
 
 def mend(spec: Spec, directory: Path | str) -> str:
     """The command that prepares the set there."""
-    return f"resinc data prepare {spec.name} --dir {shlex.quote(str(directory))}"
+    bring = "" if spec.remotes else " --from FOLDER"
+    return f"resinc data prepare {spec.name} --dir {shlex.quote(str(directory))}{bring}"
 
 
 def condition(spec: Spec, directory: Path) -> Condition:

@@ -3,7 +3,8 @@
 XLA's CPU back end computes the weight gradient of a small convolution 3 to 10 times slower than a
 matrix product does (batch 128, 32x32x16: 42 to 126 ms against 15), and 30 to 50 times slower
 inside a loop, which would rule out `nn.scan` over blocks. On the CPU it is therefore written as
-matrix products over image patches. GPU and TPU keep XLA's own.
+matrix products over image patches, and a 1x1 convolution as one throughout (two to three times
+as fast at 8 to 15 pixels; a ResNet-50 step at 64 pixels gains 12 %). GPU and TPU keep XLA's own.
 """
 
 from typing import Any
@@ -35,6 +36,10 @@ def conv2d(
     Returns:
       [b, h', w', c'].
     """
+    pointwise = kernel.shape[:2] == (1, 1) and groups == 1
+    if pointwise:
+        # Without the pixels that the stride leaves out, it is a matrix product.
+        return _conv_same(x[:, ::stride, ::stride], kernel)
     odd = kernel.shape[0] % 2 == 1 and kernel.shape[1] % 2 == 1
     if stride == 1 and groups == 1 and padding == "SAME" and odd:
         return _conv_same(x, kernel)
@@ -61,6 +66,8 @@ def _xla_conv(
 
 def _patches(x: jax.Array, kh: int, kw: int) -> jax.Array:
     """[b, h, w, c] -> [b, h, w, kh * kw * c]: what the kernel sees at each pixel."""
+    if kh == kw == 1:
+        return x
     h, w = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (kh // 2, kh // 2), (kw // 2, kw // 2), (0, 0)))
     return jnp.concatenate(
@@ -74,7 +81,7 @@ def _patch_conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    if x.shape[1] * x.shape[2] < _FEW_PIXELS:
+    if x.shape[1] * x.shape[2] < _FEW_PIXELS or kernel.shape[:2] == (1, 1):
         return lax.platform_dependent(x, kernel, cpu=_patch_conv, default=_xla_conv)
     return _xla_conv(x, kernel)
 
@@ -116,7 +123,12 @@ def _kernel_gradient_dots(x: jax.Array, cotangent: jax.Array, shape: tuple[int, 
         )
 
     images = b
-    while images % 2 == 0 and images * h * w * kh * kw * c * x.dtype.itemsize > _PATCH_BYTES:
+    # Of a 1x1 kernel no patches are made.
+    while (
+        kh * kw > 1
+        and images % 2 == 0
+        and images * h * w * kh * kw * c * x.dtype.itemsize > _PATCH_BYTES
+    ):
         images //= 2
     if images == b:
         return part(x, cotangent).reshape(shape)

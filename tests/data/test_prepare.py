@@ -287,7 +287,7 @@ def test_failed_download_names_url_and_the_way_round(folder, server, tmp_path, c
     for reason, wrong in bad.items():
         with pytest.raises(InputError) as caught:
             prepare_spec(replace(spec, remotes=(wrong,)), tmp_path / "sets", None, console)
-        for part in (reason, wrong.url, "--archive FILE"):
+        for part in (reason, wrong.url, "--from FILE"):
             assert part in str(caught.value)
         assert list((tmp_path / "sets").iterdir()) == []
 
