@@ -1,6 +1,6 @@
 """Published networks by name: what each changes in the `config.model` section of `configs.base`.
 
-Data only. `resinc summary NAME` counts one; `configs/imagenet.py:network=NAME` trains one; a test
+Data only. `resinc summary NAME` counts one; `configs/cifar.py:network=NAME` trains one; a test
 compares each with the numbers of its source.
 """
 

@@ -44,6 +44,15 @@ def test_sweep_starts_with_the_deepest_and_every_cell_loads():
         assert (config.steps, config.eval_every_steps, config.log_every_steps) == (100, 20, 5)
 
 
+def test_the_deepest_may_be_residual_alone():
+    cells = list(depth.sweep(depths=(8,), residual_depths=(1202,), seeds=1))
+    assert [(c.args["depth"], c.args["block"]) for c in cells] == [
+        (1202, "residual"),
+        (8, "plain"),
+        (8, "residual"),
+    ]
+
+
 def test_steps_of_zero_and_the_recipes_own_steps_are_one_sweep():
     assert list(depth.sweep(steps=0)) == list(depth.sweep(steps=120))
 
