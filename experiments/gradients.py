@@ -6,7 +6,7 @@ do. Measured on the kernels' gradients of real training steps.
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from resinc.registry import lookup
 from resinc.report import Report, Row, Table
 from resinc.report.chart import Line, Panel
 from resinc.report.figure import colours
-from resinc.report.statistics import Difference, difference, judge
+from resinc.report.statistics import Difference, difference, judge, mean
 
 # dataset -> the recipe's file and what it takes besides depth and block.
 RECIPES: dict[str, tuple[str, dict[str, str]]] = {
@@ -135,7 +135,8 @@ def answer(rows: Sequence[Row], found: Mapping[str, Difference | None]) -> str:
         if abs(change.mean) <= MARGIN:
             said = f"about the same (factor {factor:.2f})"
         else:
-            said = f"{factor:.3g} times larger" if factor > 1 else f"{1 / factor:.3g} times smaller"
+            times, way = (factor, "larger") if factor > 1 else (1 / factor, "smaller")
+            said = f"{float(f'{times:.3g}'):,g} times {way}"
         parts.append(f"{family}: {said} at {depths[-1]} layers than at {depths[0]}")
     if not parts:
         return "Too few runs are done to compare the first layer's gradient over depth."
@@ -175,6 +176,11 @@ def notes(rows: Sequence[Row], found: Mapping[str, Difference | None]) -> list[s
     for family, change in found.items():
         if change:
             out.append(f"{family}, shallow minus deep at step 1: {change.text(' decades')}.")
+        for when, pick in (("first", min), ("last", max)):
+            rate = mean(_slopes(_of(rows, family), pick))
+            if rate:
+                text = rate.text(" decades per layer", 4)
+                out.append(f"{family}, deepest, fade towards the input at the {when} step: {text}.")
         moved = _training(_of(rows, family))
         if moved:
             out.append(f"{family}, deepest, first step minus last: {moved.text(' decades')}.")
@@ -263,6 +269,12 @@ def _training(rows: Sequence[Row]) -> Difference | None:
         return None
     last = [_decades(kernels(row.gradients[max(row.gradients)])[0]) for row in deepest[0]]
     return difference([_first(row) for row in deepest[0]], last)
+
+
+def _slopes(rows: Sequence[Row], pick: Callable[[Iterable[int]], int]) -> list[float]:
+    """Of the deepest networks, at their first (min) or last (max) step."""
+    deepest = list(_by_depth(rows).values())[-1:]
+    return [slope(kernels(row.gradients[pick(row.gradients)])) for row in (*deepest, [])[0]]
 
 
 def _first(row: Row) -> float:

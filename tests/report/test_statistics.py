@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from resinc.report.statistics import Verdict, difference, judge
+from resinc.report.statistics import Verdict, difference, judge, mean
 
 
 def test_interval_covers_the_true_difference_as_often_as_it_says():
@@ -43,3 +43,11 @@ def test_no_scatter_is_an_infinite_effect():
     assert difference([5, 5], [0, 0]).effect == math.inf
     assert difference([5, 5], [5, 5]).effect == 0
     assert "infinite" in difference([5, 5], [0, 0]).text(" points")
+
+
+def test_textbook_mean():
+    found = mean([1.0, 2.0, 3.0])
+    # Student's quantile of 2 degrees of freedom: 4.303 / sqrt(3).
+    np.testing.assert_allclose(found[:3], [2, 2 - 2.4841, 2 + 2.4841], rtol=1e-4)
+    assert found.text(" points") == "2.00 points, 95 % interval -0.48 to 4.48, 3 seeds"
+    assert mean([1.0]) is None
