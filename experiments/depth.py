@@ -1,6 +1,5 @@
 """Do deeper networks train worse, and do shortcuts mend it? He et al. 2015, Fig. 6 and Table 6."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 
 from configs import cifar, digits, mnist
@@ -15,7 +14,7 @@ from resinc.report.rows import varying
 from resinc.report.state import CellState
 from resinc.report.statistics import Verdict, difference, judge
 from resinc.report.table import percent
-from resinc.report.trend import MARGIN, Kind, Trend, listed, numbers, trend
+from resinc.report.trend import MARGIN, Kind, clause, listed, numbers, trend
 
 # dataset -> (its name in print, recipe, the recipe's file, what it takes besides depth and block)
 RECIPES = {
@@ -217,7 +216,7 @@ def answer(rows: Sequence[Row], title: str) -> str:
     text, before, earlier = "", None, None
     for block, found in trends.items():
         joint = "" if before is None else ", and " if found.kind == before else ", while "
-        text += joint + _clause(block, found, earlier)
+        text += joint + clause(f"{block} network", found, earlier)
         before = found.kind
         if found.kind == Kind.WORSE:
             earlier = earlier or found
@@ -264,32 +263,6 @@ def notes(rows: Sequence[Row], dataset: str) -> list[str]:
         if names:
             found.append(f"Not counted, because they {words}: {'; '.join(names)}.")
     return found
-
-
-def _clause(block: str, found: Trend, earlier: Trend | None) -> str:
-    """`earlier`: another block's trend, already said to be worse."""
-    who = f"{block} networks"
-    if found.kind == Kind.NONE:
-        return f"no {block} network is done"
-    if found.kind == Kind.ONE:
-        error = 100 * statistics.fmean(found.large_errors)
-        return (
-            f"{who} were run at one depth only ({found.large} layers: {error:.1f} % training "
-            "error), which decides nothing"
-        )
-    high, low = (100 * statistics.fmean(e) for e in (found.large_errors, found.small_errors))
-    pair = f"({found.large} layers: {high:.1f} % training error, {found.small} layers: {low:.1f} %)"
-    if found.kind == Kind.WORSE and earlier:
-        less = found.rise < earlier.rise and max(found.large_errors) < min(earlier.large_errors)
-        return f"{who} get worse too{', but less' if less else ''} {pair}"
-    said = {
-        Kind.WORSE: f"{who} get worse with depth {pair}",
-        Kind.EQUAL: f"{who} do not get worse with depth {pair}",
-        Kind.BETTER: f"{who} get better with depth {pair}",
-        Kind.OVERLAP: f"the seeds of {who} overlap, which decides nothing {pair}",
-        Kind.UNTRAINED: f"{who} have hardly learned yet, which decides nothing {pair}",
-    }
-    return said[found.kind]
 
 
 def _seeds(counts: set[int]) -> str:

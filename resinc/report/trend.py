@@ -84,6 +84,37 @@ def trend(rows: Sequence[Row], x_field: str, split: str = "train") -> Trend:
     return Trend(kind, large, small, tuple(high), tuple(low))
 
 
+def clause(who: str, found: Trend, earlier: Trend | None = None) -> str:
+    """What the rule says of networks over depth, as a clause of a sentence.
+
+    Args:
+      who: in the singular, e.g. "residual network".
+      found: by `trend`, over depth.
+      earlier: of other networks that were already said to get worse.
+    """
+    if found.kind == Kind.NONE:
+        return f"no {who} is done"
+    if found.kind == Kind.ONE:
+        error = 100 * statistics.fmean(found.large_errors)
+        return (
+            f"{who}s were run at one depth only ({found.large} layers: {error:.1f} % training "
+            "error), which decides nothing"
+        )
+    high, low = (100 * statistics.fmean(e) for e in (found.large_errors, found.small_errors))
+    pair = f"({found.large} layers: {high:.1f} % training error, {found.small} layers: {low:.1f} %)"
+    if found.kind == Kind.WORSE and earlier:
+        less = found.rise < earlier.rise and max(found.large_errors) < min(earlier.large_errors)
+        return f"{who}s get worse too{', but less' if less else ''} {pair}"
+    said = {
+        Kind.WORSE: f"{who}s get worse with depth {pair}",
+        Kind.EQUAL: f"{who}s do not get worse with depth {pair}",
+        Kind.BETTER: f"{who}s get better with depth {pair}",
+        Kind.OVERLAP: f"the seeds of {who}s overlap, which decides nothing {pair}",
+        Kind.UNTRAINED: f"{who}s have hardly learned yet, which decides nothing {pair}",
+    }
+    return said[found.kind]
+
+
 def listed(words: Sequence[str]) -> str:
     """e.g. "a, b and c"."""
     *most, last = words
