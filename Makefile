@@ -22,12 +22,46 @@ PARITY := "torch==2.13.0" "keras>=3.12" h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves test test-all parity lint clean
+# What `make claims` runs, on $(DATASET): a file of experiments/ each, longest first.
+CLAIMS := depth inception combination auxiliary gradients network_in_network multiplications
+CLAIM_ROOT ?= runs/claims
+RESULTS ?= experiments/results
+CLAIM_SETTINGS = --set dataset=$(DATASET) $(if $(SEEDS),--set seeds=$(SEEDS)) \
+	$(if $(STEPS),--set steps=$(STEPS))
+SUFFIX := $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
+# One cache for all: several claims train the same networks.
+claims claim-%: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(CLAIM_ROOT))/.xla-cache
+
+.PHONY: curves claims signs test test-all parity lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/depth.py $(SETTINGS) --root $(ROOT) --workers $(WORKERS)
 	$(BIN)/resinc report experiments/depth.py --root $(ROOT) --out $(OUT)
+
+# Every claim on the digits; killed and typed again, it goes on.
+claims: $(CLAIMS:%=claim-%) claim-generalisation
+	$(BIN)/resinc claims $(RESULTS)
+
+# Deeper than `make curves`.
+CLAIM_DEPTHS := 8,20,56,110
+claim-depth: CLAIM_SETTINGS += --set depths=$(or $(DEPTHS),$(CLAIM_DEPTHS))
+
+# Timings: one process at a time.
+claim-multiplications: WORKERS = 1
+
+claim-%: $(VENV)/.installed
+	$(BIN)/resinc sweep experiments/$*.py $(CLAIM_SETTINGS) --root $(CLAIM_ROOT)/$*-$(SUFFIX) --workers $(WORKERS)
+	$(BIN)/resinc report experiments/$*.py --root $(CLAIM_ROOT)/$*-$(SUFFIX) --out $(RESULTS)/$*-$(SUFFIX)
+
+# The same runs as claim 1, looked at otherwise.
+claim-generalisation: claim-depth
+	$(BIN)/resinc report experiments/generalisation.py --root $(CLAIM_ROOT)/depth-$(SUFFIX) --out $(RESULTS)/generalisation-$(SUFFIX)
+
+# ResNet-50 on SIGNS, prepared by `resinc data prepare signs --from DIR`: hours on a CPU.
+signs: $(VENV)/.installed
+	$(BIN)/resinc sweep experiments/signs.py $(if $(SEEDS),--set seeds=$(SEEDS)) --root $(CLAIM_ROOT)/signs --workers $(WORKERS)
+	$(BIN)/resinc report experiments/signs.py --root $(CLAIM_ROOT)/signs --out $(RESULTS)/signs
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests

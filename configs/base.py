@@ -20,6 +20,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.steps = 64_000  # Optimizer updates.
     config.batch_size = 128  # Global batch in examples; divisible by the replica count.
     config.eval_batch_size = 512  # Global; any size, evaluation pads and masks.
+    config.objective = "classify"  # A key of resinc.ops.loss.OBJECTIVES.
 
     config.init_from = ""  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.
 
@@ -46,6 +47,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.zero_last_norm = False  # A branch's last BatchNorm scale starts at 0.
     config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
     config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.
+    # Behind each of the first n stages: mean, dense (Lee et al. 2015; Szegedy et al. 2014, sec. 5).
+    config.model.auxiliary_heads = 0
     config.model.auxiliary_weight = 0.3  # Of each auxiliary classifier's loss; 0: not trained.
     config.model.scan = True  # One compiled block per stage instead of n: compile time flat in n.
     config.model.remat = False  # Recompute each block in the backward pass: memory for time.

@@ -3,7 +3,25 @@
 `sweep()` says what to run, `report(rows)` what it shows.
 """
 
-from experiments import depth, generalisation, gradients
+from experiments import (
+    auxiliary,
+    combination,
+    depth,
+    generalisation,
+    gradients,
+    inception,
+    multiplications,
+    network_in_network,
+)
 
 # In the order of the claims.
-EXPERIMENTS = {"depth": depth, "gradients": gradients, "generalisation": generalisation}
+EXPERIMENTS = {
+    "depth": depth,
+    "gradients": gradients,
+    "generalisation": generalisation,
+    "network_in_network": network_in_network,
+    "multiplications": multiplications,
+    "inception": inception,
+    "combination": combination,
+    "auxiliary": auxiliary,
+}

@@ -1,6 +1,7 @@
 """Do deeper networks train worse, and do shortcuts mend it? He et al. 2015, Fig. 6 and Table 6."""
 
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 
 from configs import cifar, digits, mnist
 from resinc.errors import InputError
@@ -78,23 +79,32 @@ def sweep(
     for name, value in (("depths", depths), ("blocks", blocks)):
         if not value:
             raise InputError(f"{name} is empty: there is nothing to run")
-    if seeds < 1:
-        raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
-    if steps < 0:
-        raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
-    shared: dict[str, int] = {}
-    if steps and steps != recipe.get_config().steps:
-        every = max(1, steps // WINDOWS)
-        shared = {
-            "steps": steps,
-            "log_every_steps": every,
-            "checkpoint_every_steps": every,
-            "eval_every_steps": max(1, steps // EVALUATIONS),
-        }
+    shared = shared_fields(recipe, seeds, steps)
     for depth in sorted({*depths, *residual_depths}, reverse=True):
         for seed in range(seeds):
             for block in dict.fromkeys(blocks if depth in depths else ("residual",)):
                 yield Cell(path, {"depth": depth, "block": block, **args}, {"seed": seed}, shared)
+
+
+def shared_fields(recipe: ModuleType, seeds: int, steps: int) -> dict[str, int]:
+    """Config fields of runs of `steps` updates; none where those are the recipe's own.
+
+    Raises:
+      InputError: no seeds, or negative steps.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
+    if steps < 0:
+        raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
+    if steps in (0, recipe.get_config().steps):
+        return {}
+    every = max(1, steps // WINDOWS)
+    return {
+        "steps": steps,
+        "log_every_steps": every,
+        "checkpoint_every_steps": every,
+        "eval_every_steps": max(1, steps // EVALUATIONS),
+    }
 
 
 def report(rows: Sequence[Row]) -> Report:
@@ -229,7 +239,6 @@ def answer(rows: Sequence[Row], title: str) -> str:
 def notes(rows: Sequence[Row], dataset: str) -> list[str]:
     """What a reader must know before believing the sentence."""
     known = [row for row in rows if DEPTH in row.config]
-    done = [row for row in known if row.done]
     found = []
     for block in _blocks(known):
         last = trend(_of(known, block), DEPTH)
@@ -240,6 +249,16 @@ def notes(rows: Sequence[Row], dataset: str) -> list[str]:
                 f"{block}, training error of {last.large} layers minus that of {last.small}: "
                 f"{rise.text(' points')}."
             )
+    other = [f for f in varying(known) if f not in (DEPTH, BLOCK, "seed", "data.dir")]
+    if other:
+        found.append(f"The runs differ also in {listed(other)}; see the CSV file.")
+    return [*found, *caveats(rows, dataset)]
+
+
+def caveats(rows: Sequence[Row], dataset: str) -> list[str]:
+    """Of any experiment on these recipes: short runs, a single seed, runs that do not count."""
+    done = [row for row in rows if row.done]
+    found = []
     own = RECIPES[dataset][1].get_config().steps if dataset in RECIPES else None
     taken = {row.step for row in done}
     if own and taken and max(taken) < own:
@@ -249,9 +268,6 @@ def notes(rows: Sequence[Row], dataset: str) -> list[str]:
         )
     if done and len({row.config.get("seed") for row in done}) == 1:
         found.append("There is one seed, so nothing is known of the scatter between seeds.")
-    other = [f for f in varying(known) if f not in (DEPTH, BLOCK, "seed", "data.dir")]
-    if other:
-        found.append(f"The runs differ also in {listed(other)}; see the CSV file.")
     for state, words in (
         (CellState.DIVERGED, "diverged (the loss became non-finite) and have no final error"),
         (CellState.FAILED, "failed"),

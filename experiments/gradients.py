@@ -157,10 +157,10 @@ def table(rows: Sequence[Row]) -> Table:
                     family,
                     str(depth),
                     str(len(group)),
-                    _spread([_decades(norms[0]) for norms in first]),
-                    _spread([_decades(norms[-1]) for norms in first]),
-                    _spread([slope(norms) for norms in first], 4),
-                    _spread([_decades(norms[0]) for norms in last]),
+                    spread([decades(norms[0]) for norms in first]),
+                    spread([decades(norms[-1]) for norms in first]),
+                    spread([slope(norms) for norms in first], 4),
+                    spread([decades(norms[0]) for norms in last]),
                 ]
             )
     caption = (
@@ -267,7 +267,7 @@ def _training(rows: Sequence[Row]) -> Difference | None:
     deepest = list(_by_depth(rows).values())[-1:]
     if not deepest:
         return None
-    last = [_decades(kernels(row.gradients[max(row.gradients)])[0]) for row in deepest[0]]
+    last = [decades(kernels(row.gradients[max(row.gradients)])[0]) for row in deepest[0]]
     return difference([_first(row) for row in deepest[0]], last)
 
 
@@ -278,13 +278,17 @@ def _slopes(rows: Sequence[Row], pick: Callable[[Iterable[int]], int]) -> list[f
 
 
 def _first(row: Row) -> float:
-    return _decades(kernels(row.gradients[min(row.gradients)])[0])
+    return decades(kernels(row.gradients[min(row.gradients)])[0])
 
 
-def _decades(norm: float) -> float:
+def decades(norm: float) -> float:
+    """log10; of a norm of 0 that of the least that counts."""
     return math.log10(max(norm, 1e-30))
 
 
-def _spread(values: Sequence[float], digits: int = 2) -> str:
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Mean ± sample standard deviation; one value stands alone, none is a dash."""
+    if not values:
+        return "–"
     mean = f"{statistics.fmean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean

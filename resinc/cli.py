@@ -71,6 +71,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--workdir", required=True, type=Path, help="folder of the run")
 
+    command = add(
+        "measure",
+        commands.run_measure,
+        "Count, time and weigh a chain of layers (configs/chain.py); nothing is trained.",
+        True,
+    )
+    command.add_argument("--workdir", required=True, type=Path, help="folder of the measurement")
+
     command = add("eval", commands.run_eval, "Evaluate a checkpoint, every example counted once.")
     command.add_argument("--workdir", required=True, type=Path, help="folder of the run")
     command.add_argument(
@@ -136,6 +144,12 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("experiment", type=Path, help="its file, e.g. experiments/depth.py")
     command.add_argument("--root", required=True, type=Path, help="folder of all its runs")
     command.add_argument("--out", required=True, type=Path, help="folder for the result")
+
+    command = add(
+        "claims", commands.run_claims, "Write one page of all results: claims, verdicts, figures."
+    )
+    command.add_argument("results", type=Path, help="folder that holds a folder per result")
+    command.add_argument("--out", type=Path, help="the page (default: index.html in that folder)")
 
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")

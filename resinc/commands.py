@@ -6,16 +6,18 @@ Heavy imports wait until a subcommand needs them.
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from resinc.errors import InputError
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 EXIT_DIVERGED = 3
 
 
 def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
-    from resinc.config import load
-
-    config = load(args.config, overrides)
+    config = load_training(args.config, overrides)
     prepare_jax(config.parallel.deterministic)
     from resinc.train.loop import train
 
@@ -27,6 +29,20 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
         print(f"resinc: diverged: {outcome.message}", file=sys.stderr)
         return EXIT_DIVERGED
     print(f"done at step {outcome.step}: {args.workdir}")
+    return 0
+
+
+def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
+    from resinc.config import load
+
+    config = load(args.config, overrides)
+    if "layers" not in config:
+        raise InputError(f"config {args.config!r} has no layers to measure: see configs/chain.py")
+    prepare_jax(deterministic=False)  # The fastest kernels are what is measured.
+    from resinc.measure.run import measure
+
+    measure(config, args.workdir)
+    print(f"done: {args.workdir}")
     return 0
 
 
@@ -46,9 +62,7 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
-    from resinc.config import load
-
-    config = load(args.config, overrides)
+    config = load_training(args.config, overrides)
     prepare_jax(deterministic=True)
     from resinc.train.transfer import import_weights
 
@@ -72,6 +86,20 @@ def run_export(args: argparse.Namespace, rest: list[str]) -> int:
         f"{moved.layout}: {args.out}"
     )
     return 0
+
+
+def load_training(recipe: str, overrides: list[str]) -> "ConfigDict":
+    """The config of a network to train.
+
+    Raises:
+      InputError: as `resinc.config.load`, or it is of a chain to measure.
+    """
+    from resinc.config import load
+
+    config = load(recipe, overrides)
+    if "model" not in config:
+        raise InputError(f"config {recipe!r} names no network: `resinc measure` may take it")
+    return config
 
 
 def prepare_jax(deterministic: bool) -> None:
@@ -107,6 +135,13 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def run_claims(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.report import claims
+
+    print(f"look at {claims.write(args.results, args.out or args.results / 'index.html')}")
+    return 0
+
+
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
     from rich.console import Console
     from rich.table import Table
@@ -138,11 +173,9 @@ def run_data_prepare(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
-    from resinc.config import load
-
     if bool(args.network) == bool(args.config):
         raise InputError("summary takes a network's name or a --config: one of the two")
-    config = load(args.config or f"configs/base.py:network={args.network}", overrides)
+    config = load_training(args.config or f"configs/base.py:network={args.network}", overrides)
     prepare_jax(deterministic=True)
     from resinc.data import DATASETS
     from resinc.diagnostics.cost import network_cost

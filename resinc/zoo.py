@@ -67,7 +67,12 @@ ZOO: dict[str, Named] = {
     ),
     "inception-20": _cifar(20, "inception", "this codebase"),
     "inception-resnet-20": _cifar(20, "inception_residual", "this codebase"),
-    "nin": Named({"name": "nin", "norm": "none"}, _CIFAR, 10, "Lin et al. 2013, the authors' code"),
+    "nin": Named(
+        {"name": "nin", "norm": "none", "width": 192},
+        _CIFAR,
+        10,
+        "Lin et al. 2013, the authors' code",
+    ),
     "plain-18": _imagenet(18, "plain", _HE_IMAGENET),
     "plain-34": _imagenet(34, "plain", _HE_IMAGENET),
     "resnet-18": _imagenet(18, "residual", _HE_IMAGENET),

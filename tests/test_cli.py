@@ -29,7 +29,8 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "eval", "import", "export", "sweep", "report", "data", "summary"]
+    "command",
+    ["train", "measure", "eval", "import", "export", "sweep", "report", "data", "summary"],
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:
@@ -43,6 +44,7 @@ def test_every_command_has_help(command, capsys):
     [
         (["--config=configs/digits.py:depth=9"], "depth 9 is not 6n+2 with n >= 1"),
         (["--config=configs/digits.py:dept=8"], "did you mean 'depth'"),
+        (["--config=configs/chain.py"], "'configs/chain.py' names no network"),
         (["--config=configs/digit.py"], "did you mean 'digits.py'"),
         ([DIGITS, "--config.optimizer.rl=0.1"], "did you mean 'optimizer.lr'"),
         ([DIGITS, "--config.steps=many"], "'steps' takes an integer, not 'many'"),

@@ -31,12 +31,13 @@ ALLOWED = {
     "train": EVERYWHERE
     | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}
     | {"resinc.weights", "resinc.probes"},
+    "measure": EVERYWHERE | {"resinc.ops", "resinc.diagnostics", "resinc.train"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report"},
     "cli": EVERYWHERE | {"resinc.commands"},
     # It calls every folder that has a subcommand.
     "commands": EVERYWHERE
     | {"resinc", "resinc.data", "resinc.diagnostics", "resinc.launch", "resinc.networks"}
-    | {"resinc.report", "resinc.train"},
+    | {"resinc.measure", "resinc.report", "resinc.train"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {

@@ -10,6 +10,7 @@ from resinc.blocks.mlpconv import MlpconvBlock
 from resinc.blocks.plain import PlainBlock
 from resinc.blocks.preact import PreactBlock, PreactBottleneckBlock
 from resinc.blocks.residual import ResidualBlock
+from resinc.blocks.single_filter import Only1x1Block, Only3x3Block, Only5x5Block, OnlyPoolBlock
 
 BLOCKS = {
     "plain": PlainBlock,
@@ -21,4 +22,8 @@ BLOCKS = {
     "inception": InceptionBlock,
     "inception_naive": NaiveInceptionBlock,
     "inception_residual": ResidualInceptionBlock,
+    "only_1x1": Only1x1Block,
+    "only_3x3": Only3x3Block,
+    "only_5x5": Only5x5Block,
+    "only_pool": OnlyPoolBlock,
 }

@@ -14,7 +14,10 @@ from resinc.ops.pool import max_pool
 
 
 class Filters(NamedTuple):
-    """A row of the paper's Table 1. A reduction of 0 is none: the naive module, Fig. 2 (a)."""
+    """A row of the paper's Table 1. A reduction of 0 is none: the naive module, Fig. 2 (a).
+
+    A branch of 0 features is not there.
+    """
 
     conv1: int
     reduce3: int
@@ -22,10 +25,12 @@ class Filters(NamedTuple):
     reduce5: int
     conv5: int
     project: int  # Of the pooling branch; 0: all channels go through as they are.
+    pool: bool = True  # Whether there is a pooling branch at all.
 
     def features(self, channels: int) -> int:
         """Channels of the output for an input of `channels`."""
-        return self.conv1 + self.conv3 + self.conv5 + (self.project or channels)
+        pooled = (self.project or channels) if self.pool else 0
+        return self.conv1 + self.conv3 + self.conv5 + pooled
 
 
 class InceptionModule(nn.Module):
@@ -61,10 +66,12 @@ class InceptionModule(nn.Module):
             if features:
                 y = unit(f"branch{branch}_conv1", x, reduce, 1) if reduce else x
                 parts.append(unit(f"branch{branch}_conv2", y, features, size, stride))
-        pooled = max_pool(x, 3, stride, padding=1)
-        if filters.project:
-            pooled = unit("branch4_conv1", pooled, filters.project, 1)
-        return jnp.concatenate([*parts, pooled], axis=-1)
+        if filters.pool:
+            pooled = max_pool(x, 3, stride, padding=1)
+            if filters.project:
+                pooled = unit("branch4_conv1", pooled, filters.project, 1)
+            parts.append(pooled)
+        return jnp.concatenate(parts, axis=-1)
 
 
 def reduced_filters(features: int) -> Filters:
@@ -83,30 +90,37 @@ def reduced_filters(features: int) -> Filters:
     return Filters(conv1, 3 * features // 8, conv3, max(1, features // 16), conv5, project)
 
 
-class InceptionBlock(Block):
-    """y = InceptionModule(x) with the proportions of module 3a: a stage block of inception."""
+class ModuleBlock(Block):
+    """y = InceptionModule(x) with `filters()`: a stage block of one module."""
 
     has_branch = False
 
+    def filters(self) -> Filters:
+        """Of the module; they sum to `features`."""
+        raise NotImplementedError
+
     @nn.compact
     def __call__(self, x: jax.Array, gain: jax.Array | None = None) -> jax.Array:
-        filters = reduced_filters(self.features)
-        return InceptionModule(self.layers, filters, self.stride, name="module")(x)
+        return InceptionModule(self.layers, self.filters(), self.stride, name="module")(x)
 
 
-class NaiveInceptionBlock(Block):
+class InceptionBlock(ModuleBlock):
+    """y = InceptionModule(x) with the proportions of module 3a. Szegedy et al. 2014, Fig. 2 (b)."""
+
+    def filters(self) -> Filters:
+        return reduced_filters(self.features)
+
+
+class NaiveInceptionBlock(ModuleBlock):
     """The same without the 1x1 reductions before 3x3 and 5x5. Fig. 2 (a).
 
     The pooled input is projected, as in (b): passing all channels through would widen every block.
     """
 
     weighted_layers = 1
-    has_branch = False
 
-    @nn.compact
-    def __call__(self, x: jax.Array, gain: jax.Array | None = None) -> jax.Array:
-        filters = reduced_filters(self.features)._replace(reduce3=0, reduce5=0)
-        return InceptionModule(self.layers, filters, self.stride, name="module")(x)
+    def filters(self) -> Filters:
+        return reduced_filters(self.features)._replace(reduce3=0, reduce5=0)
 
 
 class ResidualInceptionBlock(Block):

@@ -1,13 +1,16 @@
 """One run of a sweep: what it is called and the command that starts it."""
 
+import difflib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
+
+TASKS = ("train", "measure")  # Subcommands of resinc that fill the folder of a run.
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,17 @@ class Cell:
       overrides: config fields that tell cells apart, e.g. {"seed": 0, "optimizer.lr": 0.1}.
       shared: config fields set alike in every cell, e.g. {"steps": 160}; not part of the name, so
         that a sweep started again with another value is refused, not begun beside the old one.
+      start: name of the cell of the same sweep whose last checkpoint this one starts from; it
+        waits until that one is done. Not part of the name.
+      task: one of TASKS.
     """
 
     config: str
     args: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
+    task: str = "train"
 
     @property
     def name(self) -> str:
@@ -47,22 +55,46 @@ class Cell:
 
     @property
     def flags(self) -> list[str]:
-        """e.g. ["--config.steps=160", "--config.seed=0"]."""
+        """e.g. ["--config.steps=160", "--config.seed=0"]; without `start`, which needs a folder."""
         values = {**self.shared, **self.overrides}
         return [f"--config.{name}={_text(value)}" for name, value in values.items()]
 
+    def flags_in(self, root: Path) -> list[str]:
+        """`flags`, and where in the sweep's folder `root` the weights come from."""
+        return [*self.flags, *([f"--config.init_from={root / self.start}"] if self.start else [])]
+
     def command(self, workdir: Path) -> list[str]:
         """Exactly what a person could type to run this cell alone."""
-        train = [sys.executable, "-m", "resinc", "train", f"--config={self.recipe}"]
-        return [*train, *self.flags, f"--workdir={workdir}"]
+        call = [sys.executable, "-m", "resinc", self.task, f"--config={self.recipe}"]
+        return [*call, *self.flags_in(workdir.parent), f"--workdir={workdir}"]
 
 
-def check_unique(cells: Iterable[Cell]) -> None:
-    """Check that no two cells would share a folder.
+def check_cells(cells: Sequence[Cell]) -> None:
+    """Check that no two cells would share a folder, and that each can be started some time.
 
     Raises:
-      InputError: there are no cells, or two have one name.
+      InputError: there are no cells, two have one name, one has an unknown task, or it starts from
+        a cell that is not there or from itself.
     """
+    _check_unique(cells)
+    by_name = {cell.name: cell for cell in cells}
+    for cell in cells:
+        if cell.task not in TASKS:
+            raise InputError(f"task {cell.task!r} of cell {cell.name!r}: not {' or '.join(TASKS)}")
+        way = [cell.name]
+        while start := by_name[way[-1]].start:
+            if start not in by_name:
+                near = difflib.get_close_matches(start, by_name, n=1)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                raise InputError(
+                    f"cell {way[-1]!r} starts from {start!r}, which the sweep does not have{hint}"
+                )
+            way.append(start)
+            if start in way[:-1]:
+                raise InputError(f"cells start from each other: {' from '.join(way)}")
+
+
+def _check_unique(cells: Iterable[Cell]) -> None:
     counts = Counter(cell.name for cell in cells)
     if not counts:
         raise InputError("the sweep has no cells: its sweep() yielded nothing")

@@ -19,16 +19,26 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Job:
-    """A command, and the folder whose log.txt takes its output."""
+    """A command, and the folder whose log.txt takes its output.
+
+    Attributes:
+      after: name of the job that must be done before; "": none.
+    """
 
     name: str
     workdir: Path
     command: Sequence[str]
+    after: str = ""
 
 
 class Listener(Protocol):
-    """Is told what happens; `admit` decides at the last moment whether a job starts at all."""
+    """Is told what happens, and decides.
 
+    `ready` says whether a job need wait no longer; `admit`, at the last moment, whether it starts
+    at all.
+    """
+
+    def ready(self, job: Job) -> bool: ...
     def admit(self, job: Job) -> bool: ...
     def started(self, job: Job) -> None: ...
     def ended(self, job: Job, returncode: int) -> None: ...
@@ -64,10 +74,11 @@ def run(
     environment: Mapping[str, str],
     listener: Listener,
 ) -> signal.Signals | None:
-    """Run all jobs in order, at most `workers` at a time, and wait for them.
+    """Run all jobs, at most `workers` at a time, and wait for them.
 
     Args:
-      jobs: started in this order.
+      jobs: started in this order, save that one which is not ready lets others pass; one that is
+        still not ready after the last has ended is left out.
       workers: 0 for one per device, or without devices one per CPU core.
       devices: CUDA device ids, one process each; none: CPU, the cores shared out evenly.
       environment: of the children.
@@ -89,8 +100,11 @@ def run(
                 for slot in slots:
                     if slot.process is not None and slot.process.poll() is not None:
                         _finish(slot, listener, killing=told > 1)
-                    while slot.process is None and waiting and not stopped.count:
-                        job = waiting.pop(0)
+                    while slot.process is None and not stopped.count:
+                        job = next(filter(listener.ready, waiting), None)
+                        if job is None:
+                            break
+                        waiting.remove(job)
                         if listener.admit(job):
                             _start(slot, job)
                             listener.started(job)
@@ -98,7 +112,7 @@ def run(
                     _tell(slots, signal.SIGTERM if told == 0 else signal.SIGKILL)
                     told = stopped.count
                 listener.tick()
-                if all(slot.process is None for slot in slots) and (not waiting or told):
+                if all(slot.process is None for slot in slots):
                     return stopped.first
                 time.sleep(POLL_SECONDS)
         except BaseException:

@@ -14,7 +14,7 @@ from typing import Any
 from resinc import config as config_lib
 from resinc.errors import InputError
 from resinc.launch import LAUNCHERS
-from resinc.launch.cell import Cell, check_unique
+from resinc.launch.cell import Cell, check_cells
 from resinc.launch.experiment import load_experiment, settings
 from resinc.launch.local import Job, make_slots
 from resinc.launch.view import SweepView
@@ -53,7 +53,7 @@ def run_sweep(
     about: Mapping[str, Any] | None = None,
     command: Callable[[Cell, Path], list[str]] = Cell.command,
 ) -> Summary:
-    """Train every cell in `root/<name>`: resume the unfinished, retry the failed, skip the rest.
+    """Run every cell in `root/<name>`: resume the unfinished, retry the failed, skip the rest.
 
     Args:
       cells: in the order to start them, the longest first.
@@ -65,10 +65,10 @@ def run_sweep(
       command: what starts a cell.
 
     Raises:
-      InputError: two cells of one name, a bad recipe, or a folder that holds another config;
-        nothing was started.
+      InputError: cells that `check_cells` refuses, a bad recipe, or a folder that holds another
+        config; nothing was started.
     """
-    check_unique(cells)
+    check_cells(cells)
     run = lookup(LAUNCHERS, launcher, "launcher")
     root = Path(root).absolute()
     check_configs(cells, root)
@@ -89,12 +89,15 @@ def run_sweep(
             if state == CellState.DONE:
                 summary.done.append(cell.name)
             else:
-                todo.append(Job(cell.name, root / cell.name, command(cell, root / cell.name)))
+                workdir = root / cell.name
+                todo.append(Job(cell.name, workdir, command(cell, workdir), cell.start))
         view.skip_done(len(summary.done))
         book = _Book(summary, view)
         summary.stopped_by = run(todo, workers, found, environment, book)
         begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
+        if not summary.stopped_by:
+            book.tell_left(todo)
     return summary
 
 
@@ -105,7 +108,7 @@ def check_configs(cells: Sequence[Cell], root: Path) -> None:
       InputError: names the cell and the differing fields.
     """
     for cell in cells:
-        now = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags))
+        now = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root)))
         path = root / cell.name / "config.json"
         if not path.exists():
             continue
@@ -164,6 +167,9 @@ class _Book:
         self._summary = summary
         self._view = view
 
+    def ready(self, job: Job) -> bool:
+        return not job.after or job.after in self._summary.done
+
     def admit(self, job: Job) -> bool:
         state = state_of(job.workdir)  # Again: another sweep may have taken it since.
         if state == CellState.RUNNING:
@@ -209,6 +215,14 @@ class _Book:
     def tick(self) -> None:
         self._view.tick()
 
+    def tell_left(self, jobs: Sequence[Job]) -> None:
+        """Say why jobs that wait for another were never started."""
+        for job in jobs:
+            if job.name in self._summary.unfinished and not self.ready(job):
+                state = state_of(job.workdir.with_name(job.after))
+                why = "has not started" if state == CellState.NEW else f"is {state}"
+                self._view.skipped(job.name, "unfinished", f"starts from {job.after}, which {why}")
+
 
 def _mark_failed(workdir: Path, message: str) -> None:
     """A run that was refused or killed could not say so itself; a report should."""
@@ -228,8 +242,8 @@ def _write_about(
         {
             "name": cell.name,
             "recipe": cell.recipe,
-            "flags": cell.flags,
-            "config": config_lib.to_dict(config_lib.load(cell.recipe, cell.flags)),
+            "flags": cell.flags_in(root),
+            "config": config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root))),
         }
         for cell in cells
     ]

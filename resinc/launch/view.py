@@ -13,7 +13,13 @@ from rich.text import Text
 from resinc.duration import duration
 from resinc.report.state import read_status
 
-STYLES = {"done": "green", "diverged": "magenta", "failed": "red", "stopped": "yellow"}
+STYLES = {
+    "done": "green",
+    "diverged": "magenta",
+    "failed": "red",
+    "stopped": "yellow",
+    "unfinished": "yellow",
+}
 
 
 class SweepView:

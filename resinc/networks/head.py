@@ -20,6 +20,21 @@ def flat(x: jax.Array) -> jax.Array:
 HEADS = {"mean": global_mean, "dense": flat}
 
 
+class AuxiliaryHead(nn.Module):
+    """Mean, dense: a classifier amid the network. Lee et al. 2015 (arXiv 1409.5185)."""
+
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[b, h, w, c] -> float32 logits [b, k], which are also sown into "auxiliary"."""
+        dense = nn.Dense(self.num_classes, kernel_init=he_normal, name="dense")
+        logits = dense(global_mean(x))
+        if not self.is_initializing():  # Parameters are wanted of `init`, not logits.
+            self.sow("auxiliary", "logits", logits)
+        return logits
+
+
 def head(
     x: jax.Array, num_classes: int, train: bool, kind: str = "mean", dropout: float = 0.0
 ) -> jax.Array:

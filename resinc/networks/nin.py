@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 
 from resinc.blocks.mlpconv import MlpconvBlock
+from resinc.errors import InputError
 from resinc.networks.head import global_mean, head
 from resinc.networks.options import check_variant, dropout_of, head_of, layers_of
 from resinc.ops.layers import Layers
@@ -21,6 +22,8 @@ class NetworkInNetwork(nn.Module):
 
     Attributes:
       layers: (train=...) -> Layers.
+      width: w channels of most convolutions, 192 in the paper; those of the first mlpconv layer put
+        out w, 5w/6 and w/2, rounded to the nearest.
       pointwise: False leaves the 1x1 convolutions out, for the ablation.
       head: a key of `networks.head.HEADS`.
       dropout: after the first two mlpconv layers.
@@ -28,6 +31,7 @@ class NetworkInNetwork(nn.Module):
 
     layers: Callable[..., Layers]
     num_classes: int
+    width: int = 192
     pointwise: bool = True
     head: str = "mean"
     dropout: float = 0.5
@@ -50,12 +54,13 @@ class NetworkInNetwork(nn.Module):
             dropout = nn.Dropout(self.dropout, deterministic=not train, name=f"dropout{i}")
             return dropout(x) if self.dropout else x
 
-        last = self.num_classes if self.head == "mean" else 192
-        x = mlpconv(x, 1, (192, 160), 96, 5)
+        width = self.width
+        last = self.num_classes if self.head == "mean" else width
+        x = mlpconv(x, 1, (width, round(5 * width / 6)), round(width / 2), 5)
         x = drop(max_pool(x, 3, 2, ceil=True), 1)
-        x = mlpconv(x, 2, (192, 192), 192, 5)
+        x = mlpconv(x, 2, (width, width), width, 5)
         x = drop(average_pool(x, 3, 2, ceil=True), 2)
-        x = mlpconv(x, 3, (192, 192), last, 3)
+        x = mlpconv(x, 3, (width, width), last, 3)
         if self.head == "mean":
             return global_mean(x)
         return head(x, self.num_classes, train, self.head)
@@ -64,15 +69,18 @@ class NetworkInNetwork(nn.Module):
 def build(section: Any, num_classes: int, norm_axis: str | None) -> NetworkInNetwork:
     """The network of a `config.model` section.
 
-    The authors' network has no norm (`model.norm = "none"`).
+    The authors' network has no norm (`model.norm = "none"`) and width 192.
 
     Raises:
-      InputError: an unknown option.
+      InputError: an unknown option, or no channel to halve.
     """
+    if section.width < 2:
+        raise InputError(f"model.width {section.width} is below 2: network 'nin' halves it")
     variant = check_variant(section, ("mlpconv", "conv"))
     return NetworkInNetwork(
         layers=layers_of(section, norm_axis),
         num_classes=num_classes,
+        width=section.width,
         pointwise=variant == "mlpconv",
         head=head_of(section),
         dropout=dropout_of(section, 0.5),

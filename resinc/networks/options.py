@@ -108,6 +108,20 @@ def dropout_of(section: Any, own: float) -> float:
     return own if section.dropout < 0 else section.dropout
 
 
+def auxiliary_heads_of(section: Any, stages: int) -> int:
+    """`section.auxiliary_heads`, of a network of so many stages.
+
+    Raises:
+      InputError: fewer than none, or one where the network's own head is.
+    """
+    if not 0 <= section.auxiliary_heads < stages:
+        raise InputError(
+            f"model.auxiliary_heads {section.auxiliary_heads} is not between 0 and {stages - 1}: "
+            f"behind the last of {stages} stages is the head itself"
+        )
+    return section.auxiliary_heads
+
+
 def head_of(section: Any) -> str:
     """`section.head`.
 

@@ -8,8 +8,14 @@ import jax
 
 from resinc.blocks.block import Block
 from resinc.errors import InputError
-from resinc.networks.head import head
-from resinc.networks.options import block_of, dropout_of, head_of, layers_of
+from resinc.networks.head import AuxiliaryHead, head
+from resinc.networks.options import (
+    auxiliary_heads_of,
+    block_of,
+    dropout_of,
+    head_of,
+    layers_of,
+)
 from resinc.networks.stage import Stage, survival
 from resinc.ops.layers import Layers
 
@@ -32,6 +38,8 @@ class StagedNetwork(nn.Module):
       survival: of the last block, for stochastic depth; 1: none.
       head: a key of `networks.head.HEADS`.
       dropout: before the dense layer.
+      auxiliary_heads: in training, and where parameters are made, a classifier `aux1`, `aux2`, ...
+        runs besides behind each of the first so many stages.
     """
 
     kind: type[Block]
@@ -46,6 +54,7 @@ class StagedNetwork(nn.Module):
     survival: float = 1.0
     head: str = "mean"
     dropout: float = 0.0
+    auxiliary_heads: int = 0
     scan: bool = True
     remat: bool = False
 
@@ -80,6 +89,8 @@ class StagedNetwork(nn.Module):
                 name=f"stage{i + 1}",
             )
             x = stage(x, gains[i])
+            if i < self.auxiliary_heads and (train or self.is_initializing()):
+                AuxiliaryHead(self.num_classes, name=f"aux{i + 1}")(x)
         if self.kind.preactivated:
             x = layers.act(layers.norm(name="last_norm")(x))
         return head(x, self.num_classes, train, self.head, self.dropout)
@@ -122,6 +133,7 @@ def build_staged(
         survival=section.survival,
         head=head_of(section),
         dropout=dropout_of(section, 0.0),
+        auxiliary_heads=auxiliary_heads_of(section, len(sizes)),
         scan=section.scan,
         remat=section.remat,
         **stem,

@@ -1,7 +1,17 @@
-"""Pooling with the padding and rounding that the papers' own code (Caffe) has."""
+"""Pooling with the padding and rounding that the papers' own code (Caffe) has.
+
+XLA's CPU back end computes the gradient of a maximum over windows 5 to 12 times slower than that of
+the same maximum taken over shifted copies, one axis after the other (batch 128, 8x8x40, 3x3: 22 ms
+against 2). There it is written so; GPU and TPU keep XLA's own. Where several pixels of a window
+share the maximum, the two give the gradient to different ones of them.
+"""
+
+import functools
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+from jax import lax
 
 
 def _pads(size: int, window: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
@@ -31,7 +41,21 @@ def max_pool(
       ceil: round h' up instead of down: a last window may stick out.
     """
     pads = _all_pads(x, window, stride, padding, ceil)
-    return nn.max_pool(x, (window, window), (stride, stride), pads)
+
+    def by_windows(x: jax.Array) -> jax.Array:
+        return nn.max_pool(x, (window, window), (stride, stride), pads)
+
+    def by_shifts(x: jax.Array) -> jax.Array:
+        for axis, (before, after) in enumerate(pads, start=1):
+            around = [(0, 0)] * x.ndim
+            around[axis] = (before, after)
+            padded = jnp.pad(x, around, constant_values=-jnp.inf)
+            length = padded.shape[axis] - window + 1
+            shifted = (lax.slice_in_dim(padded, i, i + length, stride, axis) for i in range(window))
+            x = functools.reduce(jnp.maximum, shifted)
+        return x
+
+    return lax.platform_dependent(x, cpu=by_shifts, default=by_windows)
 
 
 def average_pool(

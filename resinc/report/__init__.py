@@ -1,16 +1,16 @@
 """From the folders of a sweep to a figure, a table and a page; no JAX anywhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
 from resinc.report import figure as figure_lib
+from resinc.report.archive import FILE, to_json
 from resinc.report.chart import Line, Panel
-from resinc.report.page import page
+from resinc.report.page import measured, page
+from resinc.report.report import Report
 from resinc.report.rows import Row, Sweep, read_rows, read_sweep
-from resinc.report.statistics import Verdict
 from resinc.report.table import Table, runs_csv
 
 __all__ = [
@@ -26,36 +26,7 @@ __all__ = [
     "write",
 ]
 
-FILES = ("figure.png", "figure.pdf", "table.md", "runs.csv", "index.html")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an experiment makes of its rows.
-
-    Attributes:
-      title: e.g. "Depth on CIFAR-10".
-      answer: one sentence, computed from the rows.
-      number: of the claim, its place on the claims page; 0: none.
-      claim: what is put to the test, as it is commonly told; "" where nothing is judged.
-      verdict: what the rows say of it.
-      notes: further sentences: what diverged, what is missing, how "worse" is decided.
-      panels: of the figure, left to right.
-      caption: of the figure; how to read it.
-      table: the numbers.
-      method: (what, how) pairs of this experiment, for "how it was measured".
-    """
-
-    title: str
-    answer: str
-    panels: Sequence[Panel]
-    table: Table
-    number: int = 0
-    claim: str = ""
-    verdict: Verdict = Verdict.UNDECIDED
-    caption: str = ""
-    notes: Sequence[str] = ()
-    method: Sequence[tuple[str, str]] = field(default_factory=tuple)
+FILES = ("figure.png", "figure.pdf", "table.md", "runs.csv", "index.html", FILE)
 
 
 def write(
@@ -64,7 +35,7 @@ def write(
     out_dir: str | Path,
     about: Mapping[str, Any] | None = None,
 ) -> list[Path]:
-    """Write figure.png, figure.pdf, table.md, runs.csv and index.html.
+    """Write figure.png, figure.pdf, table.md, runs.csv, index.html and report.json.
 
     Args:
       report: of the experiment.
@@ -92,6 +63,7 @@ def write(
         "index.html": page(
             report, rows, about or {}, figure_lib.to_svg(wide), figure_lib.to_svg(tall)
         ).encode(),
+        FILE: to_json(report, [*measured(rows, about or {}), *report.method]).encode(),
     }
     try:
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -6,16 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resinc.duration import duration
+from resinc.report.report import Report
 from resinc.report.rows import Row
 from resinc.report.state import CellState
 from resinc.report.style import CSS
 from resinc.report.table import Table
-
-if TYPE_CHECKING:
-    from resinc.report import Report
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -88,7 +86,7 @@ MEANINGS = (
 
 
 def page(
-    report: "Report", rows: Sequence[Row], about: Mapping[str, Any], wide: str, tall: str
+    report: Report, rows: Sequence[Row], about: Mapping[str, Any], wide: str, tall: str
 ) -> str:
     """The page as text.
 
@@ -122,7 +120,7 @@ def page(
     )
 
 
-def _claim(report: "Report") -> str:
+def _claim(report: Report) -> str:
     if not report.claim:
         return ""
     verdict = report.verdict.value

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resinc.report.chart import BOLD, THIN, Line, Panel
 from resinc.report.figure import INK
@@ -132,9 +132,9 @@ def mean_curve(curves: Sequence[Sequence[Point]]) -> list[tuple[int, float]]:
     return [(step, statistics.fmean(curve[step] for curve in known)) for step in steps]
 
 
-def finals(rows: Sequence[Row], split: str, x_field: str) -> Mapping[int, list[float]]:
+def finals(rows: Sequence[Row], split: str, x_field: str) -> Mapping[Any, list[float]]:
     """x -> final errors (fractions) of the finished runs, x ascending."""
-    groups: dict[int, list[float]] = {}
+    groups: dict[Any, list[float]] = {}
     for row in rows:
         point = row.final(split)
         if point is not None and x_field in row.config:

@@ -105,8 +105,8 @@ def difference(a: Sequence[float], b: Sequence[float]) -> Difference | None:
     return Difference(change, change - half, change + half, effect, sizes)
 
 
-def judge(found: Difference | None, margin: float) -> Verdict:
-    """Judge the claim "a is larger than b by more than `margin`".
+def judge(found: Difference | Mean | None, margin: float) -> Verdict:
+    """Judge the claim "a is larger than b by more than `margin`", or a mean than the margin.
 
     Supported if the whole interval lies above the margin, refuted if it lies below, else undecided.
     """

@@ -56,6 +56,17 @@ def percent(values: Sequence[float]) -> str:
     return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f}"
 
 
+ERROR_HEADER = ("seeds", "training error %", "validation error %", "test error %")
+
+
+def error_cells(rows: Sequence[Row]) -> list[str]:
+    """Below ERROR_HEADER: the finished seeds of one network and their errors at the last step."""
+    done = [row for row in rows if row.done]
+    seeds = str(len(done)) if len(done) == len(rows) else f"{len(done)} of {len(rows)}"
+    points = [[row.final(split) for row in done] for split in SPLITS]
+    return [seeds, *(percent([point.error for point in split if point]) for split in points)]
+
+
 def runs_csv(rows: Sequence[Row]) -> str:
     """One line per cell: config fields that vary, state, final errors (fractions) and losses."""
     fields = varying(list(rows))

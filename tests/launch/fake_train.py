@@ -42,5 +42,7 @@ elif behaviour == "fail":
 elif behaviour == "refuse":
     (workdir / "status.json").unlink()
     sys.exit("resinc: error: depth 9 is not 6n+2")
+elif behaviour == "quit":
+    os.kill(os.getpid(), signal.SIGTERM)
 elif behaviour == "wait":
     time.sleep(60)

@@ -7,7 +7,7 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.errors import InputError
-from resinc.launch.cell import Cell, check_unique
+from resinc.launch.cell import Cell, check_cells
 from resinc.launch.experiment import load_experiment, settings
 
 
@@ -43,9 +43,35 @@ def test_values_of_every_type_survive_the_command_line():
 def test_two_cells_of_one_name_are_refused():
     cell = Cell("c.py", {"depth": 8}, {"seed": 1})
     with pytest.raises(InputError, match="2 cells named 'depth=8,seed=1'"):
-        check_unique([cell, cell])
+        check_cells([cell, cell])
     with pytest.raises(InputError, match="no cells"):
-        check_unique([])
+        check_cells([])
+
+
+def test_a_start_is_a_flag_with_the_folder_of_the_sweep_and_not_part_of_the_name():
+    cell = Cell("c.py", {"depth": 8}, {"seed": 1}, start="depth=2")
+    assert cell.name == "depth=8,seed=1"
+    assert cell.flags == ["--config.seed=1"]
+    assert cell.command(Path("/w/x"))[5:] == [
+        "--config.seed=1", "--config.init_from=/w/depth=2", "--workdir=/w/x",
+    ]  # fmt: skip
+
+
+def test_the_task_is_the_subcommand():
+    assert Cell("c.py", task="measure").command(Path("/w"))[3] == "measure"
+    with pytest.raises(InputError, match="task 'meassure' of cell 'default': not train or measure"):
+        check_cells([Cell("c.py", task="meassure")])
+
+
+def test_a_start_that_never_comes_is_refused():
+    def named(name, start):
+        return Cell("c.py", {"a": name}, start=f"a={start}")
+
+    with pytest.raises(InputError, match="'a=one' starts from 'a=two', which the sweep does not"):
+        check_cells([named("one", "two")])
+    with pytest.raises(InputError, match="each other: a=one from a=two from a=one"):
+        check_cells([named("one", "two"), named("two", "one")])
+    check_cells([named("one", "two"), Cell("c.py", {"a": "two"})])
 
 
 def example(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,11 @@ def cells(count):
     return [Cell("configs/digits.py", {"depth": 8}, {"seed": seed}) for seed in range(count)]
 
 
-def sweep(root, monkeypatch, *behaviour, **options):
+def sweep(root, monkeypatch, *behaviour, todo=None, **options):
     monkeypatch.setenv("BEHAVIOUR", json.dumps({str(i): b for i, b in enumerate(behaviour)}))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     options = {"workers": 2, "devices": (), **options}
-    return run_sweep(cells(len(behaviour)), root, command=command, **options)
+    return run_sweep(todo or cells(len(behaviour)), root, command=command, **options)
 
 
 def runs(root, seed):
@@ -99,6 +100,53 @@ def test_a_new_folder_is_new_and_a_damaged_status_is_unfinished(tmp_path):
     write(tmp_path / "config.json", {})
     (tmp_path / "status.json").write_text('{"state": "do')
     assert state_of(tmp_path) == CellState.UNFINISHED
+
+
+def chain(*starts):
+    """Cell i starts from cell starts[i]; None: from none."""
+    return [
+        replace(cell, start="" if start is None else f"depth=8,seed={start}")
+        for cell, start in zip(cells(len(starts)), starts, strict=True)
+    ]
+
+
+def test_a_cell_waits_for_its_start_and_lets_others_pass(tmp_path, monkeypatch, capsys):
+    summary = sweep(
+        tmp_path, monkeypatch, "done", "done", "done", todo=chain(2, None, None), workers=1
+    )
+    assert len(summary.done) == 3
+    said = capsys.readouterr().out.splitlines()
+    began = [line.split("seed=")[1] for line in said if " start " in line]
+    assert began == ["1", "2", "0"]
+    command = (tmp_path / "depth=8,seed=0" / "log.txt").read_text()
+    assert f" --config.init_from={tmp_path / 'depth=8,seed=2'} " in command
+    flags = json.loads((tmp_path / "sweep.json").read_text())["cells"][0]["flags"]
+    assert flags[-1] == f"--config.init_from={tmp_path / 'depth=8,seed=2'}"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state"), [("fail", "failed"), ("diverge", "diverged"), ("quit", "unfinished")]
+)
+def test_what_starts_from_a_cell_that_does_not_end_well_is_left_unfinished(
+    tmp_path, monkeypatch, capsys, behaviour, state
+):
+    todo = chain(1, 2, None, None)
+    summary = sweep(tmp_path, monkeypatch, "done", "done", behaviour, "done", todo=todo)
+    assert summary.done == ["depth=8,seed=3"]
+    assert summary.unfinished[:2] == ["depth=8,seed=0", "depth=8,seed=1"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"unfinished depth=8,seed=1 starts from depth=8,seed=2, which is {state}" in said
+    assert "depth=8,seed=0 starts from depth=8,seed=1, which has not started" in said
+
+
+def test_a_sweep_typed_again_finds_the_same_start(tmp_path, monkeypatch):
+    todo = chain(1, None)
+    config = config_lib.load(todo[0].recipe, todo[0].flags_in(tmp_path))
+    write(tmp_path / todo[0].name / "config.json", config_lib.to_dict(config))
+    monkeypatch.chdir(tmp_path.parent)
+    assert len(sweep(tmp_path.name, monkeypatch, "done", "done", todo=todo).done) == 2
+    with pytest.raises(InputError, match=r'init_from: "[^"]*seed=1" there, "" now'):
+        sweep(tmp_path, monkeypatch, "done", "done")
 
 
 def test_each_device_is_one_process(tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,6 +32,30 @@ def test_padding_is_never_the_maximum():
 def test_no_window_begins_in_the_padding():
     # As in Caffe: 4 pixels, window 2, stride 3, padding 1 have 2 windows, not 3.
     assert max_pool(line(5), 2, 3, padding=1, ceil=True).shape == (1, 2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "padding", "ceil"), [(8, 1, 1, False), (7, 2, 1, False), (8, 2, 0, True)]
+)
+def test_maximum_and_gradient_are_those_over_windows(size, stride, padding, ceil):
+    """On the CPU the maximum is computed over shifted copies; no two pixels here are equal."""
+    pixels = np.random.RandomState(0).permutation(2 * size * size * 3)
+    x = jnp.asarray(pixels.reshape(2, size, size, 3), jnp.float32)
+    y, pull = jax.vjp(lambda x: max_pool(x, 3, stride, padding, ceil), x)
+    cotangent = jnp.asarray(np.random.RandomState(1).rand(*y.shape), jnp.float32)
+    (gradient,) = pull(cotangent)
+
+    expected, spread = np.empty(y.shape), np.zeros(x.shape)
+    for place in np.ndindex(*y.shape):
+        b, i, j, c = place
+        rows, columns = (
+            slice(max(0, k * stride - padding), k * stride - padding + 3) for k in (i, j)
+        )
+        window = np.asarray(x[b, rows, columns, c])
+        expected[place] = window.max()
+        spread[np.asarray(x) == window.max()] += cotangent[place]
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_allclose(gradient, spread, rtol=1e-6)
 
 
 def test_average_counts_padding_only_where_asked():

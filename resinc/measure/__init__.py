@@ -1,0 +1,1 @@
+"""What a chain of layers costs: counted, timed, weighed."""

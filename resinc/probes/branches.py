@@ -1,0 +1,117 @@
+"""Which branches of its inception modules a network uses.
+
+Of every branch the activation energy, and the test error where it is dropped: by setting the
+parameters of its last unit to zero, so that the branch puts out zeros and nothing is recompiled.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from resinc.diagnostics.naming import depth_key
+from resinc.errors import InputError
+from resinc.networks.stage import unstack
+from resinc.ops.layers import ConvUnit
+from resinc.ops.loss import mistakes
+from resinc.probes.subject import Subject
+
+BLOCKS = ("inception", "inception_naive", "inception_residual")
+NETWORKS = ("cifar", "imagenet", "signs")
+UNIT = re.compile(r"(branch\d+)_conv(\d+)")
+
+
+def check(section: Any) -> None:
+    """Check that there are branches.
+
+    Raises:
+      InputError: the network's blocks are not inception modules.
+    """
+    if section.name not in NETWORKS or section.block not in BLOCKS:
+        raise InputError(
+            f"probe 'branches' needs blocks of several branches ({', '.join(BLOCKS)}) in a network "
+            f"of blocks ({', '.join(NETWORKS)}), not {section.block!r} in {section.name!r}"
+        )
+
+
+def measure(subject: Subject) -> dict[str, Any]:
+    """Energy and worth of every branch, on the test examples in evaluation mode.
+
+    Returns:
+      "error": test error as a fraction.
+      "energy": {module: {branch: mean square of its output, per number}}.
+      "dropped": {branch: test error where it is dropped in all modules}.
+      "dropped_once": {module: {branch: test error where it is dropped in that one alone}}.
+      Modules are paths such as "stage1/block02/module", in depth order.
+    """
+    network = subject.network.clone(scan=False)
+    params, batch_stats = unstack(subject.params), unstack(subject.batch_stats)
+    branches = last_units(params)
+    images, labels = subject.test
+
+    @jax.jit
+    def run(params: Any) -> tuple[jax.Array, Any]:
+        logits, kept = network.apply(
+            {"params": params, "batch_stats": batch_stats},
+            images,
+            train=False,
+            capture_intermediates=lambda module, _: isinstance(module, ConvUnit),
+            mutable=["intermediates"],
+        )
+
+        def energies(module: str) -> dict[str, jax.Array]:
+            outputs = _at(kept["intermediates"], module)
+            return {
+                branch: jnp.mean(jnp.square(outputs[unit]["__call__"][0]))
+                for branch, unit in branches[module].items()
+            }
+
+        return jnp.mean(mistakes(logits, labels)), {m: energies(m) for m in branches}
+
+    def error_without(branch: str, modules: list[str]) -> float:
+        zeroed = params
+        for module in modules:
+            zeroed = _zeroed(zeroed, [*module.split("/"), branches[module][branch]])
+        return float(run(zeroed)[0])
+
+    error, energy = run(params)
+    names = sorted({branch for units in branches.values() for branch in units})
+    return {
+        "error": float(error),
+        "energy": jax.tree.map(float, jax.device_get(energy)),
+        "dropped": {branch: error_without(branch, list(branches)) for branch in names},
+        "dropped_once": {
+            module: {branch: error_without(branch, [module]) for branch in units}
+            for module, units in branches.items()
+        },
+    }
+
+
+def last_units(params: Mapping[str, Any], path: str = "") -> dict[str, dict[str, str]]:
+    """Of an unrolled tree {module: {branch: its last unit}}, both in depth order."""
+    found: dict[str, dict[str, str]] = {}
+    for name in sorted(params, key=depth_key):
+        match = UNIT.fullmatch(name)
+        if match:
+            # In this order the last one of a branch stays.
+            found.setdefault(path, {})[match[1]] = name
+        elif isinstance(params[name], Mapping):
+            found |= last_units(params[name], f"{path}/{name}" if path else name)
+    return found
+
+
+def _at(tree: Any, path: str) -> Any:
+    for name in path.split("/"):
+        tree = tree[name]
+    return tree
+
+
+def _zeroed(tree: Mapping[str, Any], path: list[str]) -> dict[str, Any]:
+    """The tree with zeros at `path` and below."""
+    if not path:
+        return jax.tree.map(np.zeros_like, dict(tree))
+    first, *rest = path
+    return {**tree, first: _zeroed(tree[first], rest)}

@@ -1,0 +1,103 @@
+"""A report as a JSON file, from which the claims page is made without the runs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from resinc.errors import InputError
+from resinc.report.chart import Line, Panel
+from resinc.report.report import Report
+from resinc.report.statistics import Verdict
+from resinc.report.table import Table
+
+FILE = "report.json"
+_DIGITS = 6  # Of numbers in figures: more than any eye or hover text resolves.
+
+
+class Result(NamedTuple):
+    """A report as it was written.
+
+    Attributes:
+      name: of its folder.
+      report: see there.
+      facts: (what, how) pairs of how it was measured: command, device, time, versions.
+    """
+
+    name: str
+    report: Report
+    facts: Sequence[tuple[str, str]]
+
+
+def to_json(report: Report, facts: Sequence[tuple[str, str]]) -> str:
+    """The content of report.json; the same report gives the same bytes."""
+    fields = {name: getattr(report, name) for name in Report.__dataclass_fields__}
+    fields |= {
+        "verdict": report.verdict.value,
+        "panels": [
+            _fields(panel) | {"lines": [*map(_fields, panel.lines)]} for panel in report.panels
+        ],
+        "table": {name: getattr(report.table, name) for name in Table.__dataclass_fields__},
+        "facts": list(facts),
+    }
+    return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(name: str, text: str) -> Result:
+    """The inverse of `to_json`.
+
+    Raises:
+      ValueError, KeyError, TypeError: it is not such a file.
+    """
+    fields = json.loads(text)
+    facts = fields.pop("facts")
+    fields["verdict"] = Verdict(fields["verdict"])
+    fields["table"] = Table(**fields["table"])
+    fields["panels"] = [_panel(panel) for panel in fields["panels"]]
+    fields["method"] = [(what, how) for what, how in fields["method"]]
+    return Result(name, Report(**fields), [(what, how) for what, how in facts])
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Every report.json one level below `folder`, in the order of the claims, digits first.
+
+    Raises:
+      InputError: there is none, or one is damaged.
+    """
+    results = []
+    for path in sorted(folder.glob(f"*/{FILE}")):
+        try:
+            results.append(from_json(path.parent.name, path.read_text()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{str(path)!r} is not what `resinc report` writes: {error}") from None
+    if not results:
+        raise InputError(f"no result in {str(folder)!r}: no folder in it holds a {FILE}")
+
+    def order(result: Result) -> tuple[bool, int, bool, str]:
+        number = result.report.number
+        return not number, number, "digits" not in result.name, result.name
+
+    return sorted(results, key=order)
+
+
+def _fields(part: Line | Panel) -> dict[str, Any]:
+    """Without what is as always, and without a panel's lines."""
+    usual = part._field_defaults
+    return {
+        name: _rounded(value)
+        for name, value in part._asdict().items()
+        if name != "lines" and (name not in usual or value != usual[name])
+    }
+
+
+def _panel(fields: dict[str, Any]) -> Panel:
+    lines = [Line(**line) for line in fields.pop("lines")]
+    return Panel(**fields, lines=lines)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, str | bool | int):
+        return value
+    return [_rounded(item) for item in value]

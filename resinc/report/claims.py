@@ -1,0 +1,185 @@
+"""One self-contained page of all results: the claims, their verdicts, and figures to look into."""
+
+import html
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from plotly.offline import get_plotlyjs
+
+from resinc.errors import InputError
+from resinc.report import plotly
+from resinc.report.archive import Result, read_results
+from resinc.report.figure import INK
+from resinc.report.statistics import Verdict
+from resinc.report.style import CSS
+
+# Plotly writes its own style sheet and draws its buttons as data: or blob: images.
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data: blob:; style-src 'unsafe-inline';
+ script-src 'unsafe-inline'">
+<title>Why do residual and inception networks work?</title>
+<link rel="icon" href="data:,">
+<style>$css</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">resinc: every claim measured, plotted and judged</p>
+<h1>Why do residual and inception networks work?</h1>
+<p class="counts">$counts</p>
+</header>
+<p class="controls"><button type="button" id="all" aria-expanded="false">Open all</button>
+<span class="hint">Drag over a figure to zoom, double-click to go back; a click on the legend hides
+a line.</span></p>
+<noscript><p>Figures need JavaScript; each result links to the same figure as PNG.</p></noscript>
+$claims
+<footer><p>How a verdict is reached stands with each claim: a comparison named before the runs, and
+its 95&nbsp;% interval over seeds.</p></footer>
+</main>
+<script>$library</script>
+<script id="figures" type="application/json">$figures</script>
+<script>$script</script>
+</body>
+</html>
+""")
+
+EXTRA_CSS = (Path(__file__).parent / "claims.css").read_text()
+SCRIPT = (Path(__file__).parent / "claims.js").read_text()
+
+
+def write(folder: Path, out: Path) -> Path:
+    """Write the page of all results below `folder`.
+
+    Args:
+      folder: holds a folder per result, as `resinc report` writes them.
+      out: file to write; links to the results are relative to it.
+
+    Raises:
+      InputError: no result, a damaged one, or the file cannot be written.
+    """
+    results = read_results(folder)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page(results, _way(out.parent, folder)))
+    except OSError as error:
+        raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from None
+    return out
+
+
+def page(results: Sequence[Result], way: str = "") -> str:
+    """The page as text.
+
+    Args:
+      results: in the order in which they are shown; those of one claim stand together.
+      way: path from the page to their folders, "" or ending in "/".
+    """
+    grouped = [
+        (number, list(group))
+        for number, group in itertools.groupby(results, lambda result: result.report.number)
+    ]
+    figures = {
+        f"{result.name}-{i}": plotly.figure(panel, INK)
+        for result in results
+        for i, panel in enumerate(result.report.panels)
+    }
+    return PAGE.substitute(
+        css=CSS + EXTRA_CSS,
+        counts=html.escape(counts([group for number, group in grouped if number])),
+        claims="\n".join(_claim(number, group, way) for number, group in grouped),
+        library=get_plotlyjs().replace("</script", "<\\/script"),
+        # "<" would end the element where a name holds "</script".
+        figures=json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c"),
+        script=SCRIPT,
+    )
+
+
+def counts(claims: Sequence[Sequence[Result]]) -> str:
+    """e.g. "10 claims: 6 supported, 3 refuted, 1 not decided"; by the first result of each."""
+    found = Counter(group[0].report.verdict for group in claims)
+    parts = [f"{found[verdict]} {verdict.value}" for verdict in Verdict if found[verdict]]
+    plural = "" if len(claims) == 1 else "s"
+    return f"{len(claims)} claim{plural}: {', '.join(parts)}"
+
+
+def _claim(number: int, results: Sequence[Result], way: str) -> str:
+    first = results[0].report
+    badge = _badge(first.verdict) if first.claim else ""
+    place = f'<span class="place">{number}</span> ' if number else ""
+    anchor = f"claim-{number}" if number else "more"
+    more = "".join(_result(result, way, several=len(results) > 1) for result in results)
+    return (
+        f'<details id="{anchor}">\n<summary>{place}<span class="what">'
+        f'<span class="claim-text">{html.escape(first.claim or first.title)}</span> {badge}'
+        f'<span class="answer">{html.escape(first.answer)}</span></span></summary>\n'
+        f"{more}</details>"
+    )
+
+
+def _badge(verdict: Verdict) -> str:
+    signs = {Verdict.SUPPORTED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
+    kind = verdict.value.split()[0]
+    return (
+        f'<strong class="verdict {kind}"><span aria-hidden="true">{signs[verdict]}</span> '
+        f"{verdict.value}</strong>"
+    )
+
+
+def _result(result: Result, way: str, several: bool) -> str:
+    report = result.report
+    title = html.escape(report.title)
+    head = f"<h2>{title}</h2>\n"
+    if several and report.claim:
+        head = f"<h2>{title} {_badge(report.verdict)}</h2>\n<p>{html.escape(report.answer)}</p>\n"
+    plots = "\n".join(
+        f'<div class="panel"><h3>{html.escape(panel.title)}</h3>'
+        f'<div class="plot" data-figure="{html.escape(result.name)}-{i}" role="img" '
+        f'aria-label="{html.escape(f"{panel.title}: {panel.y} against {panel.x}")}">'
+        f"{'' if not panel.empty else html.escape(panel.note)}</div></div>"
+        for i, panel in enumerate(report.panels)
+    )
+    notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in report.notes)
+    facts = "\n".join(
+        f"<div><dt>{html.escape(what)}</dt><dd>{_fact(what, how)}</dd></div>"
+        for what, how in result.facts
+    )
+    base = html.escape(f"{way}{result.name}/")
+    links = ", ".join(
+        f'<a href="{base}{file}">{words}</a>'
+        for file, words in (
+            ("figure.png", "figure (PNG)"),
+            ("figure.pdf", "figure (PDF)"),
+            ("table.md", "table (Markdown)"),
+            ("runs.csv", "all runs (CSV)"),
+            ("index.html", "page of this result"),
+        )
+    )
+    return (
+        f'<section class="result">\n{head}<div class="panels">\n{plots}\n</div>\n'
+        f'<p class="caption">{html.escape(report.caption)}</p>\n'
+        + (f'<ul class="notes">\n{notes}</ul>\n' if notes else "")
+        + f'<div class="scroll" role="region" aria-label="Numbers of {title}" tabindex="0">\n'
+        f"{report.table.html()}\n</div>\n"
+        f'<p class="caption">{html.escape(report.table.caption)}</p>\n'
+        f'<dl>\n{facts}\n</dl>\n<p class="files">As files: {links}.</p>\n</section>\n'
+    )
+
+
+def _fact(what: str, how: str) -> str:
+    text = html.escape(how)
+    return f"<code>{text}</code>" if what == "Command" else text
+
+
+def _way(start: Path, folder: Path) -> str:
+    way = os.path.relpath(folder.resolve(), start.resolve())
+    return "" if way == "." else f"{Path(way).as_posix()}/"

@@ -1,0 +1,52 @@
+"""Reports that no run stands behind, with one of every kind of line and panel."""
+
+from resinc.report import Line, Panel, Report, Table
+from resinc.report.figure import INK
+from resinc.report.statistics import Verdict
+
+CURVES = Panel(
+    "curves <b>",
+    "steps",
+    "error (%)",
+    [
+        Line("", "#0072b2", (0, 10, 20), (90.0, 12.5, 3.25), width=1.0),
+        Line("56 layers", "#0072b2", (0, 20), (80.0, 40.0), spread=(2.0, 1.5), marker="filled"),
+        Line("published", INK, (0, 20), (30.0, 30.0), dashed=True),
+        Line("training", INK),
+    ],
+    y_range=(-1.0, 95.0),
+)
+RATES = Panel(
+    "rates",
+    "depth",
+    "gradient norm",
+    [Line("plain", "#d55e00", (8, 56), (1e-6, 0.1), dots=[(8, 2e-6), (56, 0.2)], marker="hollow")],
+    log_x=True,
+    log_y=True,
+    x_ticks=(8, 56),
+    y_range=(1e-7, 1.0),
+)
+NAMED = Panel(
+    "named",
+    "test error (%)",
+    "",
+    [Line("", "#009e73", (3.0, 4.5), (0, 1), (0.5, 0.2), [(2.5, 0)], 0, "filled")],
+    names=("a module of several filters", "one filter alone"),
+)
+EMPTY = Panel("empty", "x", "y")
+
+
+def report(number=1, verdict=Verdict.SUPPORTED, **changes):
+    fields = {
+        "title": "Error against depth on digits",
+        "number": number,
+        "claim": f"Claim number {number} holds </script>.",
+        "verdict": verdict,
+        "answer": "It was 3 % against 4 %.",
+        "panels": [CURVES, RATES, NAMED, EMPTY],
+        "caption": "How to read it.",
+        "notes": ["A note & more."],
+        "table": Table(["block", "error %"], [["plain", "1.00 ± 0.10"]], 1, "Mean over seeds."),
+        "method": [("Verdict", "by a rule")],
+    }
+    return Report(**fields | changes)

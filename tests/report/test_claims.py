@@ -1,0 +1,101 @@
+"""The claims page is made from report.json files alone, and holds every result."""
+
+import json
+import re
+
+import pytest
+
+from resinc import report as report_lib
+from resinc.errors import InputError
+from resinc.report import archive, claims, plotly
+from resinc.report.figure import INK
+from resinc.report.statistics import Verdict
+from tests.report import invented
+
+FACTS = [("Command", "resinc sweep x --set a='<b>'"), ("Device", "1 × cpu")]
+
+
+def write(root, name, report):
+    (root / name).mkdir(parents=True)
+    (root / name / "report.json").write_text(archive.to_json(report, FACTS))
+
+
+@pytest.fixture
+def results(tmp_path):
+    write(tmp_path, "depth-cifar10", invented.report(1, Verdict.UNDECIDED, title="on CIFAR-10"))
+    write(tmp_path, "depth-digits", invented.report(1, title="on digits"))
+    write(tmp_path, "gates-digits", invented.report(3, Verdict.REFUTED))
+    write(tmp_path, "scratch", invented.report(0, claim="", title="Something else"))
+    return tmp_path
+
+
+def test_what_was_written_is_what_is_read():
+    report = invented.report()
+    text = archive.to_json(report, FACTS)
+    name, again, facts = archive.from_json("depth", text)
+    assert (name, facts) == ("depth", FACTS)
+    assert archive.to_json(again, facts) == text
+    assert [panel.title for panel in again.panels] == [panel.title for panel in report.panels]
+    assert again.panels[1].lines[0].dots == [[8, 2e-6], [56, 0.2]]
+    assert again.verdict == Verdict.SUPPORTED
+
+
+def test_numbers_are_rounded_where_no_eye_can_see(tmp_path):
+    line = report_lib.Line("a", "#000000", (1 / 3,), (2e-7 / 3,))
+    panel = report_lib.Panel("t", "x", "y", [line])
+    text = archive.to_json(invented.report(panels=[panel]), ())
+    assert json.loads(text)["panels"][0]["lines"][0]["x"] == [0.333333]
+    assert json.loads(text)["panels"][0]["lines"][0]["y"] == [6.66667e-08]
+
+
+def test_claims_stand_in_order_and_digits_first(results):
+    names = [result.name for result in archive.read_results(results)]
+    assert names == ["depth-digits", "depth-cifar10", "gates-digits", "scratch"]
+    text = claims.write(results, results / "index.html").read_text()
+    assert "2 claims: 1 supported, 1 refuted" in text
+    assert re.findall(r'<details id="([^"]+)"', text) == ["claim-1", "claim-3", "more"]
+    assert text.index("on digits") < text.index("on CIFAR-10")
+
+
+def test_page_escapes_and_links_relative_to_itself(results, tmp_path):
+    text = claims.write(results, tmp_path / "pages" / "claims.html").read_text()
+    assert 'href="../depth-digits/figure.png"' in text
+    assert "a=&#x27;&lt;b&gt;&#x27;" in text
+    assert "Claim number 1 holds &lt;/script&gt;." in text
+    assert text.count("</script>") == 3
+    figures = re.search(r'type="application/json">(.*?)</script>', text, re.DOTALL)[1]
+    assert json.loads(figures)["depth-digits-0"]["data"][1]["name"] == "56 layers"
+
+
+def test_same_results_give_the_same_bytes(results):
+    first = claims.write(results, results / "a.html").read_bytes()
+    assert claims.write(results, results / "b.html").read_bytes() == first
+
+
+def test_what_cannot_be_read_is_one_sentence(results, tmp_path):
+    (results / "depth-digits" / "report.json").write_text("{}")
+    with pytest.raises(InputError, match=r"depth-digits/report\.json"):
+        archive.read_results(results)
+    with pytest.raises(InputError, match="no result in"):
+        archive.read_results(tmp_path / "nothing")
+
+
+def test_traces_carry_what_the_panel_says():
+    curves, rates, named = (
+        plotly.figure(p, INK) for p in (invented.CURVES, invented.RATES, invented.NAMED)
+    )
+    thin, bold, published, training = curves["data"]
+    assert (thin["showlegend"], thin["legendgroup"]) == (False, bold["legendgroup"])
+    assert bold["error_y"]["array"] == [2.0, 1.5]
+    assert (published["line"]["dash"], published["line"]["color"]) == ("dash", plotly.INK)
+    assert (training["x"], training["showlegend"]) == ([None], True)
+    assert curves["layout"]["yaxis"]["range"] == [-1.0, 95.0]
+
+    assert rates["layout"]["xaxis"]["type"] == rates["layout"]["yaxis"]["type"] == "log"
+    assert rates["layout"]["yaxis"]["range"] == [-7.0, 0.0]
+    assert rates["data"][0]["marker"]["symbol"] == "circle-open"
+    assert rates["data"][1]["legendgroup"] == rates["data"][0]["legendgroup"]
+
+    assert named["data"][0]["error_x"]["array"] == [0.5, 0.2]
+    assert named["layout"]["yaxis"]["ticktext"] == list(invented.NAMED.names)
+    assert named["layout"]["yaxis"]["range"] == [1.5, -0.5]
