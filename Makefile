@@ -47,8 +47,9 @@ claims: $(CLAIMS:%=claim-%) claim-generalisation
 CLAIM_DEPTHS := 8,20,56,110
 claim-depth: CLAIM_SETTINGS += --set depths=$(or $(DEPTHS),$(CLAIM_DEPTHS))
 
-# Timings: one process at a time.
+# Timings: of no data set, one process at a time.
 claim-multiplications: WORKERS = 1
+claim-multiplications: CLAIM_SETTINGS = $(if $(SEEDS),--set seeds=$(SEEDS))
 
 claim-%: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/$*.py $(CLAIM_SETTINGS) --root $(CLAIM_ROOT)/$*-$(SUFFIX) --workers $(WORKERS)

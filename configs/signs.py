@@ -8,10 +8,9 @@
 details are not reproduced: Glorot's uniform initialiser (ours is He's normal one) and BatchNorm's
 epsilon of 1e-3 (ours is 1e-5).
 
-`recipe=practice` changes, within the same 20 epochs, what a practitioner would: SGD with Nesterov
-momentum and a cosine schedule, weight decay on kernels, crops and mirror images (a mirrored hand
-shows as many fingers), channels normalised, residual branches that start at zero (Goyal et al.
-2017, section 5.1).
+`recipe=practice` changes, within the same 20 epochs, what a practitioner would: AdamW with a cosine
+schedule, crops and mirror images (a mirrored hand shows as many fingers), channels normalised,
+residual branches that start at zero (Goyal et al. 2017, section 5.1).
 
 675 steps take 14 minutes on 2 CPU cores.
 """
@@ -53,9 +52,11 @@ def _practice(config: ConfigDict) -> None:
     config.data.normalize = "channel"
     config.data.augment = "crop_flip"
     config.data.crop_pad = 6
-    config.optimizer.nesterov = True
-    config.optimizer.lr = 0.02
-    config.optimizer.weight_decay = 5e-4
+    # Chosen on 216 images held out, one seed, at step 135 of 675: 20 % error with it, 43 % with SGD
+    # at 0.02 and Nesterov momentum.
+    config.optimizer.name = "adamw"
+    config.optimizer.lr = 1e-3
+    config.optimizer.weight_decay = 0.05
     config.optimizer.decay_on = "kernels"
     config.schedule.name = "cosine"
     config.schedule.warmup = 0.05

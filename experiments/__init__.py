@@ -12,6 +12,7 @@ from experiments import (
     inception,
     multiplications,
     network_in_network,
+    signs,
 )
 
 # In the order of the claims.
@@ -19,6 +20,7 @@ EXPERIMENTS = {
     "depth": depth,
     "gradients": gradients,
     "generalisation": generalisation,
+    "signs": signs,
     "network_in_network": network_in_network,
     "multiplications": multiplications,
     "inception": inception,
