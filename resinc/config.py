@@ -6,6 +6,7 @@ Shared by the command line, the trainer and the sweep; imports neither JAX nor a
 """
 
 import difflib
+import functools
 import inspect
 import json
 import runpy
@@ -64,7 +65,7 @@ def differences(
       new: what it would be started with now, as made by `to_dict`.
       ignore: dotted fields that may differ.
     """
-    there, now = dict(flatten(old)), dict(flatten(new))
+    there, now = dict(flatten(completed(old))), dict(flatten(new))
     return [
         f"{field}: {_show(there, field)} there, {_show(now, field)} now"
         for field in sorted(there.keys() | now.keys())
@@ -90,7 +91,34 @@ def from_json(path: str | Path) -> ConfigDict:
         raise InputError(f"cannot read the config {str(path)!r}: {error}") from None
     if not isinstance(values, dict):
         raise InputError(f"{str(path)!r} holds no config: it is not a JSON object")
-    return ConfigDict(_tupled(values)).lock()
+    return ConfigDict(_tupled(completed(values))).lock()
+
+
+def completed(values: Mapping[str, Any] | ConfigDict) -> dict[str, Any]:
+    """Fill in the fields that the schema did not have yet when a run was started.
+
+    A new field's default is what all runs before it did, so that they can be evaluated and gone on
+    with. What is no config of the schema (it has no model or no data) stays as it is.
+    """
+    plain = to_dict(values)
+    if not plain.keys() >= {"model", "data", "optimizer"}:
+        return plain
+    return _filled(plain, to_dict(_schema()))
+
+
+def _filled(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(values)
+    for name, default in defaults.items():
+        if name not in out:
+            out[name] = default
+        elif isinstance(default, Mapping):
+            out[name] = _filled(out[name], default)
+    return out
+
+
+@functools.cache
+def _schema() -> ConfigDict:
+    return _run_recipe("configs/base.py", None)
 
 
 def flatten(nested: Mapping[str, Any] | ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -120,8 +120,8 @@ def test_differences_name_field_and_both_values():
         'model.block: "residual" there, "plain" now',
         "model.depth: 20 there, 56 now",
     ]
-    del old["model"]["depth"]
-    assert "model.depth: absent there, 56 now" in config_lib.differences(old, new)
+    old["model"]["colour"] = "red"
+    assert 'model.colour: "red" there, absent now' in config_lib.differences(old, new)
 
 
 def test_a_damaged_config_json_is_named(tmp_path):
@@ -140,3 +140,16 @@ def test_loading_a_config_imports_no_jax():
     )
     root = Path(__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, timeout=60)
+
+
+def test_a_run_from_before_a_field_existed_is_one_of_its_default(tmp_path):
+    now = config_lib.to_dict(config_lib.load("configs/digits.py"))
+    old = json.loads(json.dumps(now))
+    del old["probes"], old["model"]["auxiliary_heads"]
+    assert config_lib.differences(old, now) == []
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    assert config_lib.to_dict(config_lib.from_json(tmp_path / "config.json")) == now
+    other = config_lib.load("configs/digits.py", ["--config.model.auxiliary_heads=2"])
+    assert config_lib.differences(old, config_lib.to_dict(other)) == [
+        "model.auxiliary_heads: 0 there, 2 now"
+    ]

@@ -25,16 +25,9 @@ def load_experiment(path: str | Path) -> types.ModuleType:
     """
     path = str(path)
     place = _find(path)
-    name = f"experiments.{place.stem}"
-    spec = importlib.util.spec_from_file_location(name, place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Dataclasses look their module up by name.
     try:
-        spec.loader.exec_module(module)
+        module = _import(place)
     except Exception as error:  # Whatever the user's file raises while it is read.
-        del sys.modules[name]
         said = " ".join(str(error).split())
         raise InputError(
             f"experiment {path!r} does not load: {type(error).__name__}: {said}"
@@ -42,6 +35,25 @@ def load_experiment(path: str | Path) -> types.ModuleType:
     for function in ("sweep", "report"):
         if not callable(getattr(module, function, None)):
             raise InputError(f"{path!r} is no experiment: it defines no {function}()")
+    return module
+
+
+def _import(place: Path) -> types.ModuleType:
+    """As part of the package `experiments` where it is one, since they import each other."""
+    name = f"experiments.{place.stem}"
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.origin and Path(spec.origin).samefile(place):
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(f"experiment_{place.stem}", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Dataclasses look their module up by name.
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module
 
 
