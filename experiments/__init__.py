@@ -12,6 +12,7 @@ from experiments import (
     inception,
     multiplications,
     network_in_network,
+    shortcuts,
     signs,
 )
 
@@ -19,6 +20,7 @@ from experiments import (
 EXPERIMENTS = {
     "depth": depth,
     "gradients": gradients,
+    "shortcuts": shortcuts,
     "generalisation": generalisation,
     "signs": signs,
     "network_in_network": network_in_network,

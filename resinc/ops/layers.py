@@ -67,6 +67,8 @@ class Layers:
       shortcut_scale: constant factor of the shortcut.
       branch_scale: constant factor of the branch.
       learned_scale: a trained factor of the branch besides, 0 at the start.
+      stop_branch: whether no gradient goes back into the branch, to see what the shortcut lets
+        through.
       gate_bias: at the start, of the gating merges.
       projection_norm: whether a projection shortcut has a norm; pre-activation has none.
       train: whether this is a training step (of dropout).
@@ -81,6 +83,7 @@ class Layers:
     shortcut_scale: float = 1.0
     branch_scale: float = 1.0
     learned_scale: bool = False
+    stop_branch: bool = False
     gate_bias: float = -6.0
     projection_norm: bool = True
     train: bool = False

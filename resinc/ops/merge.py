@@ -30,6 +30,8 @@ def join(
         branch = LearnedScale(name="scale")(branch)
     if gain is not None:
         branch = gain.astype(branch.dtype) * branch
+    if layers.stop_branch:
+        branch = jax.lax.stop_gradient(branch)
     if layers.shortcut_scale != 1:
         shortcut = layers.shortcut_scale * shortcut
     return layers.merge(layers, shortcut, branch)
