@@ -23,7 +23,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" h5py safetensors requests
 PARITY_ALONE := "pytorchcv==0.0.74"
 
 # What `make claims` runs, on $(DATASET): a file of experiments/ each, longest first.
-CLAIMS := depth shortcuts inception combination auxiliary gradients network_in_network multiplications
+CLAIMS := depth shortcuts identity inception combination auxiliary gradients network_in_network multiplications
 CLAIM_ROOT ?= runs/claims
 RESULTS ?= experiments/results
 CLAIM_SETTINGS = --set dataset=$(DATASET) $(if $(SEEDS),--set seeds=$(SEEDS)) \

@@ -22,6 +22,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.eval_batch_size = 512  # Global; any size, evaluation pads and masks.
     config.objective = "classify"  # A key of resinc.ops.loss.OBJECTIVES.
 
+    config.init_extra = ""  # Blocks that run has not: refused, or "identity" (He et al. 2015, 1).
     config.init_from = ""  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.
 
     config.model = ConfigDict()

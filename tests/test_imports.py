@@ -26,7 +26,7 @@ ALLOWED = {
     "weights": EVERYWHERE | {"resinc.networks"},
     "data": EVERYWHERE,
     "diagnostics": EVERYWHERE,
-    "probes": EVERYWHERE | {"resinc.networks", "resinc.diagnostics", "resinc.ops"},
+    "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.diagnostics", "resinc.ops"},
     "report": EVERYWHERE,
     "train": EVERYWHERE
     | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}

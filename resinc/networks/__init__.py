@@ -15,6 +15,7 @@ from resinc.networks import (
     inception_v4,
     nin,
     signs,
+    stack,
 )
 from resinc.registry import lookup
 
@@ -22,6 +23,7 @@ NETWORKS: dict[str, Callable[[Any, int, str | None], nn.Module]] = {
     "cifar": cifar.build,
     "imagenet": imagenet.build,
     "signs": signs.build,
+    "stack": stack.build,
     "nin": nin.build,
     "alexnet": alexnet.build,
     "googlenet": googlenet.build,

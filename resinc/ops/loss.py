@@ -1,8 +1,35 @@
 """What is minimised, and what is reported."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import optax
+
+Shape = tuple[int, ...]
+# One grey level of an 8-bit image, squared: no image counts as flatter than that.
+_FLATTEST = (1 / 255) ** 2
+
+
+class Score(NamedTuple):
+    """Of each example, so that means over any set of examples are exact."""
+
+    loss: jax.Array  # float32 [b].
+    error: jax.Array  # float32 [b].
+
+
+class Objective(NamedTuple):
+    """What a network is trained for.
+
+    Attributes:
+      score: (outputs, images, labels) -> Score. The images are those that the network was given,
+        float32 [b, h, w, c]; labels are int [b].
+      output: (shape of an image, classes) -> shape that the network must put out for it.
+    """
+
+    score: Callable[[jax.Array, jax.Array, jax.Array], Score]
+    output: Callable[[Shape, int], Shape]
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -13,3 +40,29 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
 def mistakes(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """1 where the largest logit is not the label's, else 0: [b, k], int [b] -> float32 [b]."""
     return (jnp.argmax(logits, -1) != labels).astype(jnp.float32)
+
+
+def classify(logits: jax.Array, images: jax.Array, labels: jax.Array) -> Score:
+    """Cross-entropy and mistakes of logits [b, k]."""
+    del images
+    return Score(cross_entropy(logits, labels), mistakes(logits, labels))
+
+
+def reproduce(outputs: jax.Array, images: jax.Array, labels: jax.Array) -> Score:
+    """How far outputs [b, h, w, c] are from the images.
+
+    The loss is the mean squared error of an image's numbers. The error is the part of the image
+    that is left unexplained: that squared error over the image's variance about its own mean in
+    each channel. 0 is a copy, 1 as bad as a flat image of the right brightness, and it may be more.
+    Each image is its own measure, so that an error averaged over images needs no other number.
+    """
+    del labels
+    loss = jnp.mean(jnp.square(outputs.astype(jnp.float32) - images), axis=(1, 2, 3))
+    variance = jnp.mean(jnp.var(images, axis=(1, 2)), axis=-1)
+    return Score(loss, loss / jnp.maximum(variance, _FLATTEST))
+
+
+OBJECTIVES = {
+    "classify": Objective(classify, lambda image, classes: (classes,)),
+    "reproduce": Objective(reproduce, lambda image, classes: image),
+}

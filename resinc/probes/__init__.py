@@ -9,13 +9,18 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from resinc.probes import branches, shortcut_share
+from resinc.probes import branches, lesions, responses, shortcut_share
 from resinc.probes.subject import Subject
 from resinc.registry import lookup
 
 __all__ = ["PROBES", "Subject", "check_probes"]
 
-PROBES: dict[str, ModuleType] = {"branches": branches, "shortcut_share": shortcut_share}
+PROBES: dict[str, ModuleType] = {
+    "branches": branches,
+    "lesions": lesions,
+    "responses": responses,
+    "shortcut_share": shortcut_share,
+}
 
 
 def check_probes(names: Sequence[str], section: Any) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from resinc import data, networks
 from resinc.data import augment
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
+from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
 from resinc.train.optimizer import make_optimizer, make_schedule
@@ -41,6 +44,7 @@ def assemble(config: ConfigDict) -> Machine:
         raise InputError(f"checkpoints_to_keep {config.checkpoints_to_keep} is not positive")
     spec = lookup(data.DATASETS, config.data.name, "dataset")
     network = networks.build(config.model, spec.num_classes, AXIS)
+    _check_objective(config, network, spec)
     check_probes((*config.probes, *config.probes_at_start), config.model)
     lookup(augment.AUGMENTATIONS, config.data.augment, "augmentation")
     lookup(augment.NORMALIZATIONS, config.data.normalize, "normalisation")
@@ -49,6 +53,24 @@ def assemble(config: ConfigDict) -> Machine:
     parallel = config.parallel
     replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
     return Machine(config, replicas, network, schedule, optimizer)
+
+
+def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
+    """Compare what the network puts out for an image with what the objective needs; traced."""
+    objective = lookup(OBJECTIVES, config.objective, "objective")
+    images = jax.ShapeDtypeStruct((1, *spec.image_shape), jnp.float32)
+    output = jax.eval_shape(
+        lambda key, images: network.init_with_output(key, images, train=False)[0],
+        jax.random.key(0, impl="rbg"),
+        images,
+    )
+    wanted = objective.output(spec.image_shape, spec.num_classes)
+    if output.shape[1:] != wanted:
+        raise InputError(
+            f"objective {config.objective!r} needs an output {list(wanted)} for an image "
+            f"{list(spec.image_shape)}, but network {config.model.name!r} gives "
+            f"{list(output.shape[1:])}"
+        )
 
 
 def count(machine: Machine) -> int:

@@ -12,6 +12,7 @@ from resinc import data
 from resinc.data import augment
 from resinc.data.order import eval_batches
 from resinc.errors import InputError
+from resinc.ops.loss import OBJECTIVES
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.parallel import Replicas
@@ -20,8 +21,8 @@ from resinc.train.step import Examples, make_eval_step
 
 
 class Result(NamedTuple):
-    loss: float  # Mean, nats.
-    error: float  # Fraction of mistakes.
+    loss: float  # Mean of the objective's; nats to classify.
+    error: float  # Likewise; to classify, the fraction of mistakes.
     seen: int  # Examples counted.
 
 
@@ -63,7 +64,7 @@ def evaluate(
     )
     # float64: a float32 running sum of 50,000 mistakes would still be exact, of losses not.
     loss = sum(np.float64(s.loss) for s in sums) / size
-    error = sum(np.float64(s.mistakes) for s in sums) / size
+    error = sum(np.float64(s.error) for s in sums) / size
     return Result(float(loss), float(error), seen)
 
 
@@ -94,6 +95,7 @@ class Evaluator:
             machine.network,
             lambda images: augment.prepare(images, normalizer),
             self._replicas,
+            OBJECTIVES[machine.config.objective],
         )
         self._step = self._replicas.map(step, split=(False, False, False, True, True))
 

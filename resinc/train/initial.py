@@ -10,6 +10,7 @@ from resinc.errors import InputError
 from resinc.registry import lookup
 from resinc.train.assemble import Machine
 from resinc.train.checkpoint import Checkpoints
+from resinc.train.grow import identity_blocks
 from resinc.train.parallel import AXIS
 from resinc.train.state import State, draw, first_state, variable_shapes
 from resinc.weights.layouts import OWN
@@ -41,7 +42,8 @@ class Initial(NamedTuple):
 def from_run(machine: Machine) -> Initial:
     """The weights that `config.init_from` names; compiles and writes nothing.
 
-    A head of another number of classes is left to the seed.
+    A head of another number of classes is left to the seed; `config.init_extra` says what becomes
+    of blocks that the other network has not.
 
     Raises:
       InputError: no such run or checkpoint, or any other difference in names or shapes.
@@ -57,9 +59,32 @@ def from_run(machine: Machine) -> Initial:
     like = shapes(machine)
     ours = flatten(like)
     matched = match(OWN, there, ours)
+    grown, rest = _extra(machine, matched, there, ours)
+    missing = {p: n for p, n in matched.missing.items() if p not in grown and p not in rest}
+    matched = matched._replace(found=matched.found | grown, missing=missing)
     afresh, said = fit(machine, matched, ours, f"init_from {named!r}", new_head=True)
+    afresh += rest
     said = f"starts from step {step} of {folder}" + (f"; {said}" if said else "")
     return Initial(like, matched.found, afresh, said, {"folder": str(folder), "step": step})
+
+
+def _extra(
+    machine: Machine, matched: Match, there: Flat, ours: Flat
+) -> tuple[Flat, tuple[str, ...]]:
+    """Arrays of blocks that the other network has not, and paths of theirs that the seed draws."""
+    extra = machine.config.init_extra
+    if not extra:
+        return {}, ()
+    if extra != "identity":
+        raise InputError(f"init_extra {extra!r} is neither 'identity' nor empty")
+    grown = identity_blocks(matched.missing, there, ours, machine.config.model.block)
+    blocks = {path.split("/", 1)[1].rsplit("/", 2)[0] for path in grown}
+    rest = tuple(
+        path
+        for path in matched.missing
+        if path not in grown and path.split("/", 1)[1].rsplit("/", 2)[0] in blocks
+    )
+    return grown, rest
 
 
 def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, Any]]:

@@ -19,6 +19,7 @@ from resinc import data
 from resinc.data import augment
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
+from resinc.ops.loss import OBJECTIVES
 from resinc.train import provenance, workdir
 from resinc.train.assemble import Machine, assemble, count
 from resinc.train.checkpoint import Checkpoints
@@ -118,6 +119,7 @@ def _run(
             config.log_every_steps,
             config.model.auxiliary_weight,
             config.log_gradients,
+            OBJECTIVES[config.objective],
         ),
         split=(False, False, True),
         donate=(0,),

@@ -18,7 +18,7 @@ class Window(NamedTuple):
     """
 
     loss: jax.Array  # Sum over steps of the batch's mean loss, float32 [].
-    error: jax.Array  # Likewise of the fraction of mistakes.
+    error: jax.Array  # Likewise of the error.
     steps: jax.Array  # int32 [].
     bad_step: jax.Array  # First step of the whole run with a non-finite loss, or -1; int32 [].
 

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from resinc.diagnostics.gradients import norms
-from resinc.ops.loss import cross_entropy, mistakes
+from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
 
@@ -25,8 +25,8 @@ class Examples(NamedTuple):
 class Report(NamedTuple):
     """What a log line is made from, equal on all replicas."""
 
-    loss: jax.Array  # Mean over the window, nats.
-    error: jax.Array  # Mean over the window, fraction of the augmented examples.
+    loss: jax.Array  # Mean over the window, of the augmented examples; nats to classify.
+    error: jax.Array  # Likewise; a fraction.
     lr: jax.Array  # Of this step.
     bad_step: jax.Array  # As in Window.
     gradients: Any = ()  # `diagnostics.gradients.norms` of this step, if asked for.
@@ -36,7 +36,7 @@ class Sums(NamedTuple):
     """Of one evaluation batch, over all replicas; sums, not means, so that no weighting is lost."""
 
     loss: jax.Array
-    mistakes: jax.Array
+    error: jax.Array
     seen: jax.Array  # int32: examples counted.
     id_sum: jax.Array  # uint32, modulo 2^32: of id + 1, so that no example stands in for another.
 
@@ -51,6 +51,7 @@ def make_train_step(
     log_every_steps: int,
     auxiliary_weight: float = 0.0,
     log_gradients: bool = False,
+    objective: Objective = OBJECTIVES["classify"],
 ) -> Callable[[State, Examples, jax.Array], tuple[State, Report]]:
     """Return `train_step(state, examples, ids int32 [b/d]) -> (state, report)`.
 
@@ -58,8 +59,10 @@ def make_train_step(
     that depends on seed and step alone: neither the replica nor their number enters. Dropout and
     stochastic depth draw per replica.
 
+    `objective` scores each example; the batch's means are what is minimised and reported.
+
     What a network sows into "auxiliary", logits [b, k] each, is trained with `auxiliary_weight`
-    besides; the loss that is reported is that of the network's own logits.
+    besides; the loss that is reported is that of the network's own output.
     """
 
     def train_step(state: State, examples: Examples, ids: jax.Array) -> tuple[State, Report]:
@@ -69,15 +72,14 @@ def make_train_step(
         dropout_key = replicas.own_key(key)
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
-            logits, updates = network.apply(
+            outputs, updates = network.apply(
                 {"params": params, "batch_stats": state.batch_stats},
                 images,
                 train=True,
                 mutable=["batch_stats", "auxiliary"],
                 rngs={"dropout": dropout_key},
             )
-            loss = jnp.mean(cross_entropy(logits, labels))
-            error = jnp.mean(mistakes(logits, labels))
+            loss, error = map(jnp.mean, objective.score(outputs, images, labels))
             others = jax.tree.leaves(updates.get("auxiliary", {}))
             total = loss + sum(
                 auxiliary_weight * jnp.mean(cross_entropy(other, labels)) for other in others
@@ -125,7 +127,10 @@ def _extend(state: State, loss: jax.Array, error: jax.Array, log_every_steps: in
 
 
 def make_eval_step(
-    network: nn.Module, prepare: Callable, replicas: Replicas
+    network: nn.Module,
+    prepare: Callable,
+    replicas: Replicas,
+    objective: Objective = OBJECTIVES["classify"],
 ) -> Callable[[Any, Any, Examples, jax.Array, jax.Array], Sums]:
     """Return `eval_step(params, batch_stats, examples, ids int32 [b/d], mask bool [b/d]) -> Sums`.
 
@@ -133,16 +138,14 @@ def make_eval_step(
     """
 
     def eval_step(params, batch_stats, examples, ids, mask) -> Sums:
-        logits: Any = network.apply(
-            {"params": params, "batch_stats": batch_stats},
-            prepare(examples.image[ids]),
-            train=False,
-        )
-        labels = examples.label[ids]
+        images = prepare(examples.image[ids])
+        variables = {"params": params, "batch_stats": batch_stats}
+        outputs: Any = network.apply(variables, images, train=False)
+        loss, error = objective.score(outputs, images, examples.label[ids])
         return replicas.sum(
             Sums(
-                loss=jnp.sum(jnp.where(mask, cross_entropy(logits, labels), 0)),
-                mistakes=jnp.sum(jnp.where(mask, mistakes(logits, labels), 0)),
+                loss=jnp.sum(jnp.where(mask, loss, 0)),
+                error=jnp.sum(jnp.where(mask, error, 0)),
                 seen=jnp.sum(mask.astype(jnp.int32)),
                 id_sum=jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
             )

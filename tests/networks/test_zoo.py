@@ -94,7 +94,9 @@ def number(text):
 
 def test_every_named_network_has_a_row_and_every_network_a_name():
     assert set(GOLDEN) == set(ZOO)
-    assert {entry.model.get("name", "cifar") for entry in ZOO.values()} == set(NETWORKS)
+    # A stack of blocks alone is nowhere published.
+    named = {entry.model.get("name", "cifar") for entry in ZOO.values()}
+    assert named == set(NETWORKS) - {"stack"}
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -157,7 +157,8 @@ def moved(before, after):
 
 
 def test_every_network_has_a_case():
-    assert set(CASES) == set(NETWORKS)
+    # That one has no logits, and tests of its own.
+    assert set(CASES) == set(NETWORKS) - {"stack"}
 
 
 # A quarter of the time of all tests goes into compiling these.
