@@ -20,14 +20,27 @@ from resinc.report.statistics import Difference, difference, judge
 
 KINDS = ("plain", "residual")
 STACKS = (2, 8, 20)  # Layers of a stack: 1, 4 and 10 blocks.
+STACK = {"model.name": "stack", "objective": "reproduce"}
+STACK_RECIPE = {
+    # Blocks end with relu: what they can reproduce is not negative.
+    "data.normalize": "none",
+    "data.augment": "none",
+    # What leaves least unexplained on validation images after 120 steps on the digits, 20 layers,
+    # seed 0, of both kinds: plain 23 %, residual 21 %; 33 and 24 % at 0.003, 38 and 28 % at 0.03.
+    # The classifiers' momentum at 0.02 leaves plain stacks at 89 % and kills every relu of
+    # residual ones, which then put out zeros (167 %).
+    "optimizer.name": "adam",
+    "optimizer.lr": 0.01,
+}
 SHALLOW, DEEP = 20, 56
 PROBES = ("responses", "lesions")
 
 MARGIN = 5.0  # Percentage points of the image's variance.
 CLAIM = "The identity is easy for a residual block and hard for a plain stack."
 RULE = (
-    "Stacks of 10 blocks are trained to put out the image that they are given; the error is the "
-    "part of its variance left unexplained, on test images at the last step. The claim is "
+    "Stacks of 10 blocks are trained to put out the image that they are given, by Adam at the rate "
+    "that left least unexplained on validation images, the same for both kinds; the error is the "
+    "part of the image's variance left unexplained, on test images at the last step. The claim is "
     "supported if the 95 % interval (Welch, over seeds) of plain minus residual is above "
     f"{MARGIN:g} points, refuted if it is below. The other three looks are reported beside it."
 )
@@ -68,12 +81,8 @@ def sweep(dataset: str = "digits", seeds: int = 3, steps: int = 0) -> Iterator[C
             grown = {"seed": seed, "init_extra": "identity"}
             yield Cell(path, deep, grown, shared, start=start.name)
             for depth in reversed(STACKS):
-                fields = {"seed": seed, "model.name": "stack", "objective": "reproduce"}
-                # Blocks end with relu: what they can reproduce is not negative.
-                images = {"data.normalize": "none", "data.augment": "none"}
-                yield Cell(
-                    path, {"depth": depth, "block": block, **args}, fields, {**shared, **images}
-                )
+                size = {"depth": depth, "block": block, **args}
+                yield Cell(path, size, {"seed": seed, **STACK}, {**shared, **STACK_RECIPE})
 
 
 def report(rows: Sequence[Row]) -> Report:

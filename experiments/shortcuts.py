@@ -40,6 +40,7 @@ PROBE = "shortcut_share"
 
 MARGIN = 0.5  # Percentage points.
 FACTOR = math.log10(2)  # Decades.
+LEAST = 1e-4  # %, of the axis of what the shortcuts bring.
 CLAIM = (
     "The shortcut lets the gradient through: with a weaker one less gradient reaches the first "
     "layer, and the network trains worse."
@@ -51,14 +52,15 @@ RULE = (
     "claim is supported if both hold, refuted if one interval lies below its margin."
 )
 MEANING = (
-    "Share of the gradient by shortcuts: the stem's gradient with every branch's gradient stopped, "
-    "projected on the whole gradient; 1 if nothing comes by the branches. With shortcut × 0 the "
+    "By the shortcuts alone: norm of the stem's gradient with every branch's gradient stopped, "
+    "over the norm of the whole; 100 % if nothing comes by the branches. With shortcut × 0 the "
     "network is the plain one with BatchNorm, except that the first block of a stage has none."
 )
 CAPTION = (
     "Left: error at the last step, mean ± standard deviation over seeds; faint dots are the single "
     "runs. Middle: norm of every convolution kernel's gradient at the first step, geometric mean "
-    "over seeds. Right: share of the first layer's gradient that comes by the shortcuts alone."
+    "over seeds. Right: what comes of the first layer's gradient by the shortcuts alone; exactly "
+    f"zero or less than {LEAST:g} % is not drawn."
 )
 
 
@@ -143,10 +145,10 @@ def decide(error: Difference | None, gradient: Difference | None) -> Verdict:
     return Verdict.SUPPORTED if both else Verdict.UNDECIDED
 
 
-def share(row: Row, step: int) -> float | None:
-    """Of the first layer's gradient, by the shortcuts alone; None where it was not measured."""
-    found = row.measurements.get(PROBE, {}).get(str(step))
-    return found["share"] if found else None
+def alone(row: Row, step: int) -> float | None:
+    """% of the first layer's gradient, by the shortcuts alone; None where it was not measured."""
+    found = _probed(row).get(str(step))
+    return 100 * found["shortcut"] / (found["full"] or 1.0) if found else None
 
 
 def answer(known: Mapping[str, Sequence[Row]]) -> str:
@@ -184,6 +186,12 @@ def notes(known: Mapping[str, Sequence[Row]]) -> list[str]:
     if gradient:
         text = gradient.text(" decades")
         out.append(f"First layer's gradient at the first step, × 1 minus × 0: {text}.")
+    cosines = [found["0"]["cosine"] for row in known[IDENTITY] if (found := _probed(row))]
+    if cosines:
+        out.append(
+            "What the shortcuts × 1 alone bring before the first step has a cosine of "
+            f"{statistics.fmean(cosines):.2f} with the whole gradient, mean over seeds."
+        )
     for name in WAYS:
         change = worse(known, name) if name != IDENTITY else None
         if change:
@@ -209,7 +217,12 @@ def show(known: Mapping[str, Sequence[Row]]) -> list[Panel]:
         mean = (10 ** np.mean(logs, axis=0)).tolist() if logs else []
         layers.append(Line(name, palette[i], range(1, len(mean) + 1), mean))
     shares = [
-        dots(words, colour, [_shares(group, last) for group in known.values()], marker)
+        dots(
+            words,
+            colour,
+            [[s for s in _alone(group, last) if s >= LEAST] for group in known.values()],
+            marker,
+        )
         for last, words, colour, marker in (
             (False, "before the first step", INK, "hollow"),
             (True, "after the last", palette[0], "filled"),
@@ -218,27 +231,36 @@ def show(known: Mapping[str, Sequence[Row]]) -> list[Panel]:
     return [
         Panel("at the last step", "error (%)", "", errors, names=names),
         Panel("first step", "layer, input to output", "gradient norm", layers, log_y=True),
-        Panel("by the shortcuts alone", "share of the gradient", "", shares, names=names),
+        Panel("by the shortcuts alone", "gradient (% of its norm)", "", shares, True, names=names),
     ]
+
+
+def small(values: Sequence[float]) -> str:
+    """The median, which may be many decades below 1; "–" for none."""
+    if not values:
+        return "–"
+    found = statistics.median(values)
+    return f"{found:.2g}" if found < 10 else f"{found:.0f}"
 
 
 def table(known: Mapping[str, Sequence[Row]]) -> Table:
     """One line per way of joining."""
-    header = ["way of joining", *ERROR_HEADER, "log10 gradient, step 1", "share before", "after"]
+    header = ["way of joining", *ERROR_HEADER, "log10 gradient, step 1"]
+    header += ["by shortcuts alone, before %", "after %"]
     lines = [
         [
             name,
             *error_cells(group),
             spread(_first(group)),
-            spread(_shares(group, last=False)),
-            spread(_shares(group, last=True)),
+            small(_alone(group, last=False)),
+            small(_alone(group, last=True)),
         ]
         for name, group in known.items()
     ]
     caption = (
         "Errors at the last step; norm of the first convolution's gradient at the first step, "
-        "decades; share of that gradient by the shortcuts alone, before training and after. Mean "
-        "± sample standard deviation over seeds."
+        "decades; norm of what comes of it by the shortcuts alone, before training and after: "
+        "median over seeds. The others: mean ± sample standard deviation over seeds."
     )
     return Table(header, lines, numeric=len(header) - 1, caption=caption)
 
@@ -252,6 +274,11 @@ def _first(rows: Sequence[Row]) -> list[float]:
     return [decades(kernels(row.gradients[min(row.gradients)])[0]) for row in rows if row.gradients]
 
 
-def _shares(rows: Sequence[Row], last: bool) -> list[float]:
-    found = [share(row, row.steps if last else 0) for row in rows]
+def _alone(rows: Sequence[Row], last: bool) -> list[float]:
+    found = [alone(row, row.steps if last else 0) for row in rows]
     return [value for value in found if value is not None]
+
+
+def _probed(row: Row) -> dict:
+    """Step -> what the probe found."""
+    return row.measurements.get(PROBE, {})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from resinc.config import completed, flatten
 from resinc.errors import InputError
 from resinc.report.state import CellState, read_object, read_status, state_of
 
@@ -107,7 +108,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any]) -> Row:
       planned: its config as the sweep would start it, for a cell that nothing began.
     """
     status = read_status(workdir)
-    config = dict(_flatten(read_object(workdir / "config.json") or planned))
+    config = dict(flatten(completed(read_object(workdir / "config.json") or planned)))
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
     for line in _lines(workdir / "metrics.jsonl"):
@@ -161,14 +162,6 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _in_order(points: Mapping[int, Point]) -> tuple[Point, ...]:
     return tuple(points[step] for step in sorted(points))
-
-
-def _flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _plain(value: Any) -> str:

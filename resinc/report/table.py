@@ -7,6 +7,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from resinc.report.rows import Row, varying
@@ -85,13 +86,15 @@ def runs_csv(rows: Sequence[Row]) -> str:
             row.provenance.get("device_count", ""),
             (row.provenance.get("data") or {}).get("checksum", ""),
         ]
-        varied = [_field(row.config.get(name, "")) for name in fields]
+        varied = [_field(name, row.config.get(name, "")) for name in fields]
         start = [row.name, *varied, row.state, row.step, row.steps]
         writer.writerow([*start, *values, row.seconds, *origins, row.message])
     return out.getvalue()
 
 
-def _field(value: Any) -> Any:
+def _field(name: str, value: Any) -> Any:
+    if name == "init_from":
+        return Path(value).name  # Of the run, wherever it lay.
     return json.dumps(value) if isinstance(value, list | tuple | dict) else value
 
 

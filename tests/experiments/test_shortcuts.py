@@ -21,7 +21,10 @@ def rows(errors, gradients, seeds=3):
         for seed in range(seeds):
             norm = gradients.get(way, 1.0) * (1 + 0.01 * seed)
             norms = {"stem_conv/kernel": norm, "stage1/block01/conv1/kernel": 1.0}
-            shares = {"0": {"share": 0.4}, "120": {"share": 0.1}}
+            shares = {
+                "0": {"shortcut": 0.4, "full": 1.0, "cosine": 0.5},
+                "120": {"shortcut": 1e-9, "full": 1.0, "cosine": 0.0},
+            }
             measured = {"gradients": {1: norms}, "measurements": {shortcuts.PROBE: shares}}
             out.append(done("residual", 56, seed, 3.0, train=error, config=config, **measured))
     return out
@@ -73,7 +76,9 @@ def test_partial_results_are_written(tmp_path):
     found = shortcuts.report(partial)
     assert any("new" in note for note in found.notes)
     report.write(found, partial, tmp_path)
-    assert "| exclusive gate | 2 |" in (tmp_path / "table.md").read_text()
+    table = (tmp_path / "table.md").read_text()
+    assert "| exclusive gate | 2 |" in table
+    assert "| 40 | 1e-07 |" in table
 
 
 def test_rows_of_other_experiments_are_refused():

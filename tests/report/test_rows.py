@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -93,3 +94,20 @@ def test_tables_escape_what_they_hold():
     table = Table(["a|b", "<c>"], [["1", "<2>"]], numeric=1)
     assert "a\\|b" in table.markdown()
     assert "<2>" not in table.html()
+
+
+def test_the_csv_names_the_run_that_another_began_from_wherever_it_lay(tmp_path):
+    for seed in range(2):
+        start = {"seed": seed, "init_from": f"/home/someone/runs/depth=2,seed={seed}"}
+        fabricated.run(tmp_path, Cell("configs/digits.py", {"depth": 8}, start), 0.25)
+    lines = csv.DictReader(io.StringIO(runs_csv(read_rows(tmp_path))))
+    assert {line["init_from"] for line in lines} == {"depth=2,seed=0", "depth=2,seed=1"}
+
+
+def test_a_run_older_than_a_field_did_what_its_default_does(tmp_path):
+    for seed in range(2):
+        workdir = fabricated.run(tmp_path, cell(seed), 0.25)
+    config = json.loads((workdir / "config.json").read_text())
+    del config["objective"], config["model"]["auxiliary_heads"]
+    (workdir / "config.json").write_text(json.dumps(config))
+    assert varying(read_rows(tmp_path)) == ["seed"]
