@@ -22,6 +22,19 @@ jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+@pytest.fixture
+def uncached():
+    """Programs that no other test compiles are not stored.
+
+    Writing a large one (GoogLeNet, Inception v3) has aborted the process inside jaxlib 0.10.2's
+    serialization, twice in two runs of all tests; the file would have up to 211 MB.
+    """
+    least = jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9)
+    yield
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the machine itself may be reached."""

@@ -12,6 +12,8 @@ from pytorchcv.models.alexnet import alexnetb
 
 from tests.parity.torch_order import assert_same
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 IMAGE = (224, 224, 3)
 
 

@@ -11,6 +11,8 @@ from torch import nn
 
 from tests.parity.torch_order import assert_same
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 # Columns of Table 1: input channels, #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj.
 TABLE_1 = (
     (192, 64, 96, 128, 16, 32, 32),

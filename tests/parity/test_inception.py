@@ -16,6 +16,8 @@ from pytorchcv.models.inceptionv4 import inceptionv4
 
 from tests.parity.torch_order import assert_same
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 
 def v1_of_the_paper():
     """The package's has the head and the last block of a face recogniser; the paper has neither."""

@@ -17,6 +17,8 @@ pytest.importorskip("torch", reason="the harness is of PyTorch, an optional pack
 
 from tests.parity.torch_order import apply, assert_close, filled
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 if keras.backend.backend() != "jax":
     pytest.skip("Keras runs on another back end", allow_module_level=True)
 

@@ -17,6 +17,8 @@ from resinc import networks
 from resinc.zoo import ZOO
 from tests.parity.torch_order import assert_same, shortcuts_first
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 
 class BasicBlock(nn.Module):
     """He et al. 2015, Fig. 2, with option A or, where `plain`, without the shortcut."""

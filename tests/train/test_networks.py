@@ -23,6 +23,8 @@ from resinc.train.parallel import Replicas
 from resinc.train.state import State, init_state
 from resinc.train.step import Examples, make_train_step
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 BOTTLENECK = {"block": "bottleneck", "shortcut": "B", "width": 8}
 # Name -> (config.model, pixels); as small as each network allows.
 CASES = {

@@ -14,7 +14,10 @@ from tests.weights import imported
 from tests.weights.imported import CLASSES, assert_close, config_of
 
 # Keras' own: NumPy 2 asks its variables for a copy keyword.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("uncached"),
+]
 
 PIXELS = 75  # The least that the inception networks take.
 

@@ -14,6 +14,8 @@ from resinc.weights.match import convert
 from tests.weights import imported, torch_modules
 from tests.weights.imported import CLASSES, assert_close, config_of
 
+pytestmark = pytest.mark.usefixtures("uncached")
+
 # Ours, theirs, layout, pixels. Widths are small where the layout leaves them open.
 CASES = {
     "resnet-18": (
