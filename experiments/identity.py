@@ -193,7 +193,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
             texts = []
             for swaps in found[0]["permuted"]:
                 errors = [100 * error for lesions in found for error in lesions["permuted"][swaps]]
-                texts.append(f"{statistics.fmean(errors):.1f} % with {swaps} pairs swapped")
+                pairs = "pair" if int(swaps) == 1 else "pairs"
+                texts.append(f"{statistics.fmean(errors):.1f} % with {swaps} {pairs} swapped")
             whole = 100 * statistics.fmean(lesions["whole"] for lesions in found)
             out.append(f"{block}-{SHALLOW}, test error: {whole:.1f} %; {', '.join(texts)}.")
     return out

@@ -114,7 +114,7 @@ def report(rows: Sequence[Row]) -> Report:
         table=table(known),
         caption=CAPTION,
         notes=[*notes(known), *caveats(rows, dataset)],
-        method=[("Verdict", RULE), ("Share", MEANING)],
+        method=[("Verdict", RULE), ("By the shortcuts", MEANING)],
     )
 
 

@@ -1,6 +1,7 @@
 """A panel as plotly.js draws it: plain data, https://plotly.com/javascript/reference."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from resinc.report.chart import Line, Panel
@@ -64,6 +65,11 @@ def _traces(panel: Panel, line: Line, colour: str) -> list[dict[str, Any]]:
 _SYMBOLS = {"": "circle", "filled": "circle", "hollow": "circle-open", "cross": "x"}
 
 
+def _decades(values: Sequence[float]) -> float:
+    known = [v for v in values if v > 0]
+    return math.log10(max(known) / min(known)) if known else 0.0
+
+
 def _group(panel: Panel, line: Line) -> str:
     """What the legend switches together: a line without a name goes with its colour's."""
     named = (other.label for other in panel.lines if other.label and other.colour == line.colour)
@@ -75,7 +81,11 @@ def _layout(panel: Panel) -> dict[str, Any]:
     y: dict[str, Any] = {"title": {"text": panel.y}, "automargin": True}
     for axis, log in ((x, panel.log_x), (y, panel.log_y)):
         if log:
-            axis |= {"type": "log", "exponentformat": "power", "dtick": "D1" if axis is x else None}
+            axis |= {"type": "log", "exponentformat": "power"}
+    if panel.log_x:
+        # "D1" names 2 to 9 too, which over several decades print over each other.
+        wide = _decades([v for line in panel.lines for v in line.x]) > 2
+        x["dtick"] = 1 if wide else "D1"
     if panel.log_y:
         y["nticks"] = 8
     if panel.x_ticks:

@@ -59,7 +59,7 @@ def test_verdict_follows_the_stacks(plain, verdict):
     assert found.verdict == verdict
     assert f"leaves {plain:.1f} % of its variance" in found.answer
     assert "costs 60.0 points of test error in a plain one, 2.0 in a residual" in found.answer
-    assert any("15.0 % with 1 pairs swapped" in note for note in found.notes)
+    assert any("15.0 % with 1 pair swapped" in note for note in found.notes)
 
 
 def test_one_seed_decides_nothing():
