@@ -10,6 +10,7 @@ from typing import Any
 
 from resinc.errors import InputError
 
+SEED = "--config.seed="
 TASKS = ("train", "measure")  # Subcommands of resinc that fill the folder of a run.
 
 
@@ -67,6 +68,21 @@ class Cell:
         """Exactly what a person could type to run this cell alone."""
         call = [sys.executable, "-m", "resinc", self.task, f"--config={self.recipe}"]
         return [*call, *self.flags_in(workdir.parent), f"--workdir={workdir}"]
+
+
+def seeds_in_turn(cells: Sequence[Cell]) -> list[Cell]:
+    """One seed of everything before the second seed of anything, else in the order given.
+
+    Two seeds of one network started side by side would both compile it; the later one finds it in
+    the compilation cache. And what is done at any time covers the whole sweep.
+    """
+    before: Counter[tuple[str, ...]] = Counter()
+    turns = {}
+    for cell in cells:
+        alike = (cell.recipe, *(flag for flag in cell.flags if not flag.startswith(SEED)))
+        turns[cell.name] = before[alike]
+        before[alike] += 1
+    return sorted(cells, key=lambda cell: turns[cell.name])
 
 
 def check_cells(cells: Sequence[Cell]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from resinc import config as config_lib
 from resinc.errors import InputError
 from resinc.launch import LAUNCHERS
-from resinc.launch.cell import Cell, check_cells
+from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.experiment import load_experiment, settings
 from resinc.launch.local import Job, make_slots
 from resinc.launch.view import SweepView
@@ -56,7 +56,7 @@ def run_sweep(
     """Run every cell in `root/<name>`: resume the unfinished, retry the failed, skip the rest.
 
     Args:
-      cells: in the order to start them, the longest first.
+      cells: the longest first; they start in this order, but see `seeds_in_turn`.
       root: folder of the sweep; created if need be.
       workers: processes at a time; 0: one per device, or without devices one per CPU core.
       devices: CUDA device ids, one process each; None: those that are visible, if JAX can use them.
@@ -84,7 +84,7 @@ def run_sweep(
     summary = Summary()
     todo = []
     with SweepView(len(cells), len(slots)) as view:
-        for cell in cells:
+        for cell in seeds_in_turn(cells):
             state = state_of(root / cell.name)
             if state == CellState.DONE:
                 summary.done.append(cell.name)

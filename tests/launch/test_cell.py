@@ -7,7 +7,7 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.errors import InputError
-from resinc.launch.cell import Cell, check_cells
+from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.experiment import load_experiment, settings
 
 
@@ -61,6 +61,17 @@ def test_the_task_is_the_subcommand():
     assert Cell("c.py", task="measure").command(Path("/w"))[3] == "measure"
     with pytest.raises(InputError, match="task 'meassure' of cell 'default': not train or measure"):
         check_cells([Cell("c.py", task="meassure")])
+
+
+def test_every_network_has_its_first_seed_before_any_has_its_second():
+    cells = [
+        Cell("configs/digits.py", {"depth": depth}, {"seed": seed, "batch_size": size})
+        for depth in (20, 8)
+        for size in (128, 64)
+        for seed in (3, 1)
+    ]
+    found = seeds_in_turn(cells)
+    assert found == [c for seed in (3, 1) for c in cells if c.overrides["seed"] == seed]
 
 
 def test_a_start_that_never_comes_is_refused():
