@@ -40,8 +40,9 @@ def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
         raise InputError(f"config {args.config!r} has no layers to measure: see configs/chain.py")
     prepare_jax(deterministic=False)  # The fastest kernels are what is measured.
     from resinc.measure.run import measure
+    from resinc.measure.summary import print_summary
 
-    measure(config, args.workdir)
+    print_summary(measure(config, args.workdir), config.batch_size)
     print(f"done: {args.workdir}")
     return 0
 

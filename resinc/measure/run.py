@@ -33,8 +33,8 @@ class Programs(NamedTuple):
     inputs: tuple[Any, jax.Array]
 
 
-def measure(config: ConfigDict, folder: Path) -> None:
-    """Write measurements.json into `folder`; one that is done is left as it is.
+def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
+    """Write measurements.json into `folder` and return it; one that is done is left as it is.
 
     The file holds, in counts of one image, in seconds per call for the batch, and in bytes:
 
@@ -59,7 +59,7 @@ def measure(config: ConfigDict, folder: Path) -> None:
     with workdir.held(folder):
         workdir.check_config(folder, config_file.to_dict(config))
         if (workdir.read_json(folder / "status.json") or {}).get("state") == "done":
-            return
+            return workdir.read_json(folder / FILE)
         workdir.write_json(folder / "config.json", config_file.to_dict(config))
         begun = time.monotonic()
 
@@ -85,6 +85,7 @@ def measure(config: ConfigDict, folder: Path) -> None:
         except BaseException as error:
             status("failed", 0, f"{type(error).__name__}: {error}")
             raise
+        return found
 
 
 def check(config: ConfigDict) -> tuple[tuple[Layer, ...], tuple[Layer, ...], Shape]:

@@ -30,6 +30,9 @@ def test_measurement_reads_like_a_run_and_is_not_repeated(tmp_path, quick, capsy
     flags = ["--config.reference=3x3-2", *TINY]
     command = ["measure", "--config=configs/chain.py:layers=1x1-2+pool2", *flags]
     assert main([*command, f"--workdir={tmp_path / 'a'}"]) == 0
+    said = capsys.readouterr().out
+    assert "64 multiply-adds and 4 parameters" in said
+    assert "times as long" in said
     row = read_row(tmp_path / "a", {})
     assert row.done
     assert (row.config["layers"], row.config["input"]) == ("1x1-2+pool2", [4, 4, 2])
