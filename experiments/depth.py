@@ -257,6 +257,11 @@ def notes(rows: Sequence[Row], dataset: str) -> list[str]:
 
 def caveats(rows: Sequence[Row], dataset: str) -> list[str]:
     """Of any experiment on these recipes: short runs, a single seed, runs that do not count."""
+    return [*limits(rows, dataset), *left_out(rows)]
+
+
+def limits(rows: Sequence[Row], dataset: str) -> list[str]:
+    """What the finished runs cannot say, for being short or of one seed."""
     done = [row for row in rows if row.done]
     found = []
     own = RECIPES[dataset][1].get_config().steps if dataset in RECIPES else None
@@ -268,6 +273,12 @@ def caveats(rows: Sequence[Row], dataset: str) -> list[str]:
         )
     if done and len({row.config.get("seed") for row in done}) == 1:
         found.append("There is one seed, so nothing is known of the scatter between seeds.")
+    return found
+
+
+def left_out(rows: Sequence[Row]) -> list[str]:
+    """Runs without a final error, by the reason."""
+    found = []
     for state, words in (
         (CellState.DIVERGED, "diverged (the loss became non-finite) and have no final error"),
         (CellState.FAILED, "failed"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from experiments.depth import RECIPES, limits
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
@@ -18,11 +19,6 @@ from resinc.report.chart import Line, Panel
 from resinc.report.figure import colours
 from resinc.report.statistics import Difference, difference, judge, mean
 
-# dataset -> the recipe's file and what it takes besides depth and block.
-RECIPES: dict[str, tuple[str, dict[str, str]]] = {
-    "digits": ("configs/digits.py", {}),
-    "cifar10": ("configs/cifar.py", {}),
-}
 # Family -> (block, norm).
 FAMILIES = {
     "plain, no BatchNorm": ("plain", "none"),
@@ -58,7 +54,7 @@ def sweep(
     """Yield the cells, the deepest and so longest first.
 
     Args:
-      dataset: a key of RECIPES.
+      dataset: a key of `depth.RECIPES`.
       depths: 6n+2 weighted layers.
       seeds: how many, from 0.
       steps: optimizer updates.
@@ -66,7 +62,7 @@ def sweep(
     Raises:
       InputError: an unknown dataset, or nothing to run.
     """
-    path, args = lookup(RECIPES, dataset, "dataset")
+    _, _, path, args = lookup(RECIPES, dataset, "dataset")
     if not depths or seeds < 1 or steps < 1:
         raise InputError(f"depths {depths}, seeds {seeds} or steps {steps} leave nothing to run")
     shared = {
@@ -95,8 +91,10 @@ def report(rows: Sequence[Row]) -> Report:
     if not known:
         raise InputError("none of the runs has a gradients.jsonl: nothing to report")
     found = {family: _shrinking(_of(known, family)) for family in FAMILIES}
+    dataset = known[0].config.get("data.name", "")
+    where = RECIPES[dataset][0] if dataset in RECIPES else dataset
     return Report(
-        title="Gradients of early and late layers",
+        title=f"Gradients of early and late layers on {where}",
         number=2,
         answer=answer(known, found),
         claim=CLAIM,
@@ -104,7 +102,7 @@ def report(rows: Sequence[Row]) -> Report:
         panels=show(known),
         table=table(known),
         caption=CAPTION,
-        notes=notes(rows, found),
+        notes=[*notes(rows, found), *limits(rows, dataset)],
         method=[("Verdict", RULE), ("Fit", "slope of log10(norm) over the layer's number")],
     )
 
@@ -196,8 +194,8 @@ def show(rows: Sequence[Row]) -> list[Panel]:
     norms = [norm for panel in layers for line in panel.lines for norm in line.y]
     if norms:
         # One axis for all families, a little wider than what is shown.
-        limits = (min(norms) / 2, max(norms) * 2)
-        layers = [panel._replace(y_range=limits) for panel in layers]
+        ends = (min(norms) / 2, max(norms) * 2)
+        layers = [panel._replace(y_range=ends) for panel in layers]
     return [*layers, _over_depth(rows)]
 
 
