@@ -59,7 +59,7 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
     with workdir.held(folder):
         workdir.check_config(folder, config_file.to_dict(config))
         if (workdir.read_json(folder / "status.json") or {}).get("state") == "done":
-            return workdir.read_json(folder / FILE)
+            return dict(workdir.read_json(folder / FILE) or {})
         workdir.write_json(folder / "config.json", config_file.to_dict(config))
         begun = time.monotonic()
 
