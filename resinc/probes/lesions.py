@@ -76,14 +76,18 @@ def measure(subject: Subject) -> dict[str, Any]:
     block = functools.partial(Switched, subject.network.block)
     network = subject.network.clone(block=block, scan=True)
     trees = {name: stack(tree) for name, tree in subject.variables.items()}
-    images, labels = subject.test
 
     @jax.jit
-    def run(trees: Any, orders: Any, kept: Any) -> jax.Array:
+    def program(
+        trees: Any, orders: Any, kept: Any, images: jax.Array, labels: jax.Array
+    ) -> jax.Array:
         params, batch_stats = (_ordered(trees[name], orders) for name in ("params", "batch_stats"))
         variables = {"params": _switched(params, kept), "batch_stats": batch_stats}
         logits: Any = network.apply(variables, images, train=False)
         return jnp.mean(mistakes(logits, labels))
+
+    def run(trees: Any, orders: Any, kept: Any) -> jax.Array:
+        return program(trees, orders, kept, *subject.test)
 
     sizes = {
         name: jax.tree.leaves(trees["params"][name][STACK])[0].shape[0]

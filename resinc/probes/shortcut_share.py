@@ -61,14 +61,15 @@ def measure(subject: Subject) -> dict[str, float]:
 
 
 def _stem_gradient(subject: Subject, network: StagedNetwork) -> jax.Array:
-    images, labels = subject.batch
-
+    # Nothing is closed over: as a constant it would cost every run a compilation of its own.
     @jax.jit
-    def gradient(kernel: jax.Array) -> jax.Array:
+    def gradient(
+        kernel: jax.Array, variables: dict[str, Any], images: jax.Array, labels: jax.Array
+    ) -> jax.Array:
         def loss(kernel: jax.Array) -> jax.Array:
-            stem = {**subject.params["stem_conv"], "kernel": kernel}
+            stem = {**variables["params"]["stem_conv"], "kernel": kernel}
             logits, _ = network.apply(
-                {**subject.variables, "params": {**subject.params, "stem_conv": stem}},
+                {**variables, "params": {**variables["params"], "stem_conv": stem}},
                 images,
                 train=True,
                 mutable=["batch_stats", "auxiliary"],
@@ -78,4 +79,5 @@ def _stem_gradient(subject: Subject, network: StagedNetwork) -> jax.Array:
 
         return jax.grad(loss)(kernel)
 
-    return gradient(subject.params["stem_conv"]["kernel"]).ravel()
+    kernel = subject.params["stem_conv"]["kernel"]
+    return gradient(kernel, subject.variables, *subject.batch).ravel()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr
 
 from resinc.errors import InputError
 from resinc.weights.variables import Flat
@@ -80,7 +80,7 @@ def arriving(there: Flat, stage: str) -> tuple[np.ndarray, np.ndarray]:
     last = f"params/{stage}/block{max(numbers):02d}/norm2"
     bias = np.asarray(there[f"{last}/bias"], np.float64)
     deviation = np.maximum(np.abs(np.asarray(there[f"{last}/scale"], np.float64)), 1e-12)
-    below = stats.norm.cdf(bias / deviation)
+    below = ndtr(bias / deviation)  # P. scipy.stats takes a second to import.
     density = np.exp(-0.5 * (bias / deviation) ** 2) / math.sqrt(2 * math.pi)
     mean = bias * below + deviation * density
     square = (bias**2 + deviation**2) * below + bias * deviation * density
