@@ -99,6 +99,7 @@ def report(rows: Sequence[Row]) -> Report:
     return Report(
         title=f"Inception, residual or both on {title}",
         number=9,
+        part=1,
         claim=CLAIM,
         verdict=judge(gain, MARGIN),
         answer=answer(deepest),

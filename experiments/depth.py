@@ -79,15 +79,24 @@ def sweep(
     for name, value in (("depths", depths), ("blocks", blocks)):
         if not value:
             raise InputError(f"{name} is empty: there is nothing to run")
-    shared = shared_fields(recipe, seeds, steps)
+    shared = shared_fields(recipe, seeds, steps, curves=True)
     for depth in sorted({*depths, *residual_depths}, reverse=True):
         for seed in range(seeds):
             for block in dict.fromkeys(blocks if depth in depths else ("residual",)):
                 yield Cell(path, {"depth": depth, "block": block, **args}, {"seed": seed}, shared)
 
 
-def shared_fields(recipe: ModuleType, seeds: int, steps: int) -> dict[str, int]:
+def shared_fields(
+    recipe: ModuleType, seeds: int, steps: int, curves: bool = False
+) -> dict[str, int]:
     """Config fields of runs of `steps` updates; none where those are the recipe's own.
+
+    Args:
+      recipe: its `get_config` has the steps.
+      seeds: how many.
+      steps: 0: the recipe's.
+      curves: whether error is shown over steps; else runs of other than the recipe's steps are
+        evaluated at the last one alone.
 
     Raises:
       InputError: no seeds, or negative steps.
@@ -103,7 +112,7 @@ def shared_fields(recipe: ModuleType, seeds: int, steps: int) -> dict[str, int]:
         "steps": steps,
         "log_every_steps": every,
         "checkpoint_every_steps": every,
-        "eval_every_steps": max(1, steps // EVALUATIONS),
+        "eval_every_steps": max(1, steps // EVALUATIONS) if curves else 0,
     }
 
 

@@ -73,9 +73,9 @@ def read_results(folder: Path) -> list[Result]:
     if not results:
         raise InputError(f"no result in {str(folder)!r}: no folder in it holds a {FILE}")
 
-    def order(result: Result) -> tuple[bool, int, bool, str]:
-        number = result.report.number
-        return not number, number, "digits" not in result.name, result.name
+    def order(result: Result) -> tuple[bool, int, int, bool, str]:
+        number, part = result.report.number, result.report.part
+        return not number, number, part, "digits" not in result.name, result.name
 
     return sorted(results, key=order)
 

@@ -84,10 +84,7 @@ def page(results: Sequence[Result], way: str = "") -> str:
       results: in the order in which they are shown; those of one claim stand together.
       way: path from the page to their folders, "" or ending in "/".
     """
-    grouped = [
-        (number, list(group))
-        for number, group in itertools.groupby(results, lambda result: result.report.number)
-    ]
+    grouped = [list(group) for _, group in itertools.groupby(results, _numbered)]
     figures = {
         f"{result.name}-{i}": plotly.figure(panel, INK)
         for result in results
@@ -95,8 +92,8 @@ def page(results: Sequence[Result], way: str = "") -> str:
     }
     return PAGE.substitute(
         css=CSS + EXTRA_CSS,
-        counts=html.escape(counts([group for number, group in grouped if number])),
-        claims="\n".join(_claim(number, group, way) for number, group in grouped),
+        counts=html.escape(counts([group for group in grouped if group[0].report.number])),
+        claims="\n".join(_claim(group, way) for group in grouped),
         library=get_plotlyjs().replace("</script", "<\\/script"),
         # "<" would end the element where a name holds "</script".
         figures=json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c"),
@@ -105,23 +102,39 @@ def page(results: Sequence[Result], way: str = "") -> str:
 
 
 def counts(claims: Sequence[Sequence[Result]]) -> str:
-    """e.g. "10 claims: 6 supported, 3 refuted, 1 not decided"; by the first result of each."""
+    """e.g. "10 claims, 11 verdicts: 6 supported, 3 refuted, 2 not decided".
+
+    A part of a claim has a verdict of its own, that of its first result.
+    """
     found = Counter(group[0].report.verdict for group in claims)
     parts = [f"{found[verdict]} {verdict.value}" for verdict in Verdict if found[verdict]]
-    plural = "" if len(claims) == 1 else "s"
-    return f"{len(claims)} claim{plural}: {', '.join(parts)}"
+    count = len({group[0].report.number for group in claims})
+    verdicts = "" if count == len(claims) else f", {len(claims)} verdicts"
+    return f"{count} claim{'' if count == 1 else 's'}{verdicts}: {', '.join(parts)}"
 
 
-def _claim(number: int, results: Sequence[Result], way: str) -> str:
-    first = results[0].report
+def _numbered(result: Result) -> str:
+    """Of the claim and its part: "9", "9b"; "" for what is not numbered."""
+    number, part = result.report.number, result.report.part
+    return f"{number}{chr(ord('a') + part) if part else ''}" if number else ""
+
+
+def _claim(results: Sequence[Result], way: str) -> str:
+    first, numbered = results[0].report, _numbered(results[0])
     badge = _badge(first.verdict) if first.claim else ""
-    place = f'<span class="place">{number}</span> ' if number else ""
-    anchor = f"claim-{number}" if number else "more"
+    place = f'<span class="place">{numbered}</span> ' if numbered else ""
+    anchor = f"claim-{numbered}" if numbered else "more"
+    others = "".join(
+        f'<span class="answer">{html.escape(other.report.title)} {_badge(other.report.verdict)}'
+        "</span>"
+        for other in results[1:]
+        if other.report.claim
+    )
     more = "".join(_result(result, way, several=len(results) > 1) for result in results)
     return (
         f'<details id="{anchor}">\n<summary>{place}<span class="what">'
         f'<span class="claim-text">{html.escape(first.claim or first.title)}</span> {badge}'
-        f'<span class="answer">{html.escape(first.answer)}</span></span></summary>\n'
+        f'<span class="answer">{html.escape(first.answer)}</span>{others}</span></summary>\n'
         f"{more}</details>"
     )
 

@@ -16,6 +16,7 @@ class Report:
       title: e.g. "Depth on CIFAR-10".
       answer: one sentence, computed from the rows.
       number: of the claim, its place on the claims page; 0: none.
+      part: of a claim that is put to the test in several ways: 0 for the first, 1 for the next.
       claim: what is put to the test, as it is commonly told; "" where nothing is judged.
       verdict: what the rows say of it.
       notes: further sentences: what diverged, what is missing, how "worse" is decided.
@@ -30,6 +31,7 @@ class Report:
     panels: Sequence[Panel]
     table: Table
     number: int = 0
+    part: int = 0
     claim: str = ""
     verdict: Verdict = Verdict.UNDECIDED
     caption: str = ""

@@ -25,6 +25,7 @@ def results(tmp_path):
     write(tmp_path, "depth-cifar10", invented.report(1, Verdict.UNDECIDED, title="on CIFAR-10"))
     write(tmp_path, "depth-digits", invented.report(1, title="on digits"))
     write(tmp_path, "gates-digits", invented.report(3, Verdict.REFUTED))
+    write(tmp_path, "extra-digits", invented.report(3, Verdict.UNDECIDED, part=1))
     write(tmp_path, "scratch", invented.report(0, claim="", title="Something else"))
     return tmp_path
 
@@ -50,11 +51,16 @@ def test_numbers_are_rounded_where_no_eye_can_see(tmp_path):
 
 def test_claims_stand_in_order_and_digits_first(results):
     names = [result.name for result in archive.read_results(results)]
-    assert names == ["depth-digits", "depth-cifar10", "gates-digits", "scratch"]
+    assert names == ["depth-digits", "depth-cifar10", "gates-digits", "extra-digits", "scratch"]
     text = claims.write(results, results / "index.html").read_text()
-    assert "2 claims: 1 supported, 1 refuted" in text
-    assert re.findall(r'<details id="([^"]+)"', text) == ["claim-1", "claim-3", "more"]
-    assert text.index("on digits") < text.index("on CIFAR-10")
+    assert "2 claims, 3 verdicts: 1 supported, 1 refuted, 1 not decided" in text
+    anchors = re.findall(r'<details id="([^"]+)"', text)
+    assert anchors == ["claim-1", "claim-3", "claim-3b", "more"]
+    assert re.findall(r"<h2>(on .+?) <", text) == ["on digits", "on CIFAR-10"]
+    # A closed claim names its other results, with their verdicts.
+    closed = re.search(r"<summary>.*?</summary>", text, re.DOTALL)[0]
+    words = re.findall(r"on CIFAR-10|(?<=</span> )[a-z ]+(?=</strong>)", closed)
+    assert words == ["supported", "on CIFAR-10", "not decided"]
 
 
 def test_page_escapes_and_links_relative_to_itself(results, tmp_path):
