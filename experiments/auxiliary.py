@@ -109,7 +109,7 @@ def answer(rows: Sequence[Row]) -> str:
         without, using = map(statistics.fmean, errors)
         parts.append(
             f"{network}: test error {using:.1f} % instead of {without:.1f} %, first layer's "
-            f"gradient at the first step times {factor:.2g}"
+            f"gradient at the first step × {factor:.2f}"
         )
     if not parts:
         return "Too few runs are done to compare networks with and without auxiliary classifiers."

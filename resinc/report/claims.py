@@ -15,6 +15,7 @@ from resinc.errors import InputError
 from resinc.report import plotly
 from resinc.report.archive import Result, read_results
 from resinc.report.figure import INK
+from resinc.report.page import described, sentence
 from resinc.report.statistics import Verdict
 from resinc.report.style import CSS
 
@@ -134,7 +135,7 @@ def _claim(results: Sequence[Result], way: str) -> str:
     return (
         f'<details id="{anchor}">\n<summary>{place}<span class="what">'
         f'<span class="claim-text">{html.escape(first.claim or first.title)}</span> {badge}'
-        f'<span class="answer">{html.escape(first.answer)}</span>{others}</span></summary>\n'
+        f'<span class="answer">{sentence(first.answer)}</span>{others}</span></summary>\n'
         f"{more}</details>"
     )
 
@@ -153,7 +154,7 @@ def _result(result: Result, way: str, several: bool) -> str:
     title = html.escape(report.title)
     head = f"<h2>{title}</h2>\n"
     if several and report.claim:
-        head = f"<h2>{title} {_badge(report.verdict)}</h2>\n<p>{html.escape(report.answer)}</p>\n"
+        head = f"<h2>{title} {_badge(report.verdict)}</h2>\n<p>{sentence(report.answer)}</p>\n"
     plots = "\n".join(
         f'<div class="panel"><h3>{html.escape(panel.title)}</h3>'
         f'<div class="plot" data-figure="{html.escape(result.name)}-{i}" role="img" '
@@ -162,10 +163,6 @@ def _result(result: Result, way: str, several: bool) -> str:
         for i, panel in enumerate(report.panels)
     )
     notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in report.notes)
-    facts = "\n".join(
-        f"<div><dt>{html.escape(what)}</dt><dd>{_fact(what, how)}</dd></div>"
-        for what, how in result.facts
-    )
     base = html.escape(f"{way}{result.name}/")
     links = ", ".join(
         f'<a href="{base}{file}">{words}</a>'
@@ -184,13 +181,9 @@ def _result(result: Result, way: str, several: bool) -> str:
         + f'<div class="scroll" role="region" aria-label="Numbers of {title}" tabindex="0">\n'
         f"{report.table.html()}\n</div>\n"
         f'<p class="caption">{html.escape(report.table.caption)}</p>\n'
-        f'<dl>\n{facts}\n</dl>\n<p class="files">As files: {links}.</p>\n</section>\n'
+        f"<dl>\n{described(result.facts)}\n</dl>\n"
+        f'<p class="files">As files: {links}.</p>\n</section>\n'
     )
-
-
-def _fact(what: str, how: str) -> str:
-    text = html.escape(how)
-    return f"<code>{text}</code>" if what == "Command" else text
 
 
 def _way(start: Path, folder: Path) -> str:

@@ -103,7 +103,7 @@ def page(
         css=CSS,
         title=html.escape(report.title),
         claim=_claim(report),
-        answer=re.sub(r"(\d) (%|layers|steps|seeds)", r"\1&nbsp;\2", html.escape(report.answer)),
+        answer=sentence(report.answer),
         alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
         wide=_data(wide),
         tall=_data(tall),
@@ -111,10 +111,7 @@ def page(
         notes=f'<ul class="notes">\n{notes}</ul>' if notes else "",
         table=report.table.html(),
         table_caption=html.escape(report.table.caption),
-        method="\n".join(
-            f"<div><dt>{html.escape(what)}</dt><dd>{_fact(what, how)}</dd></div>"
-            for what, how in facts
-        ),
+        method=described(facts),
         states=html.escape(states(rows)),
         cells=cells(rows).html(),
     )
@@ -211,6 +208,18 @@ def _commit(origin: Mapping[str, Any]) -> str:
     commit = str(origin.get("git_commit") or "")
     changed = " with uncommitted changes" if origin.get("git_dirty") else ""
     return f"commit {commit[:12]}{changed}" if commit else ""
+
+
+def sentence(text: str) -> str:
+    """As HTML, with a number and its unit on one line."""
+    return re.sub(r"(\d) (%|layers|steps|seeds|times)", r"\1&nbsp;\2", html.escape(text))
+
+
+def described(facts: Sequence[tuple[str, str]]) -> str:
+    """(what, how) pairs as the entries of a description list."""
+    return "\n".join(
+        f"<div><dt>{html.escape(what)}</dt><dd>{_fact(what, how)}</dd></div>" for what, how in facts
+    )
 
 
 def _fact(what: str, how: str) -> str:

@@ -77,17 +77,18 @@ def _group(panel: Panel, line: Line) -> str:
 
 
 def _layout(panel: Panel) -> dict[str, Any]:
-    x: dict[str, Any] = {"title": {"text": panel.x}, "automargin": True}
+    # Near the ticks: the legend below keeps its distance from the axis, not from the title.
+    x: dict[str, Any] = {"title": {"text": panel.x, "standoff": 6}, "automargin": True}
     y: dict[str, Any] = {"title": {"text": panel.y}, "automargin": True}
-    for axis, log in ((x, panel.log_x), (y, panel.log_y)):
+    for axis, log, values in (
+        (x, panel.log_x, [v for line in panel.lines for v in line.x]),
+        (y, panel.log_y, [v for line in panel.lines for v in line.y]),
+    ):
         if log:
-            axis |= {"type": "log", "exponentformat": "power"}
-    if panel.log_x:
-        # "D1" names 2 to 9 too, which over several decades print over each other.
-        wide = _decades([v for line in panel.lines for v in line.x]) > 2
-        x["dtick"] = 1 if wide else "D1"
-    if panel.log_y:
-        y["nticks"] = 8
+            # "D2" names 2 and 5 too, which over several decades would stand too close.
+            decades = _decades(values)
+            dtick = "D2" if decades < 2 else math.ceil(decades / 8)
+            axis |= {"type": "log", "exponentformat": "power", "dtick": dtick}
     if panel.x_ticks:
         ticks = apart(panel.x_ticks, panel.log_x)
         x |= {"tickvals": ticks, "ticktext": [f"{tick:,g}" for tick in ticks]}
@@ -96,11 +97,13 @@ def _layout(panel: Panel) -> dict[str, Any]:
     if panel.names:
         rows = list(range(len(panel.names)))
         y |= {"tickvals": rows, "ticktext": list(panel.names), "range": [len(rows) - 0.5, -0.5]}
+    names = sum(bool(line.label) for line in panel.lines)
     return {
         "xaxis": {name: value for name, value in x.items() if value is not None},
         "yaxis": {name: value for name, value in y.items() if value is not None},
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
         "margin": {"l": 56, "r": 12, "t": 8, "b": 8},
-        "height": 400,
+        # Where the legend takes several rows, as on a phone, the axes stay as high.
+        "height": 380 + 15 * names,
     }

@@ -50,6 +50,7 @@ td { border-bottom: 1px solid var(--line); }
   padding-right: 0; padding-left: 1.4rem; text-align: right;
   font-variant-numeric: tabular-nums; white-space: nowrap;
 }
+@media (min-width: 60rem) { td:first-child { white-space: nowrap; } }
 dl { margin: 0; }
 dl div { display: grid; grid-template-columns: 10rem 1fr; gap: 1rem; padding: .4rem 0; }
 dt { color: var(--soft); font-size: .9rem; line-height: 1.65rem; }

@@ -57,7 +57,7 @@ def test_verdict_is_of_the_accuracy_of_the_plain_network(using, verdict):
     )
     assert found.verdict == verdict
     assert f"plain-56: test error {using:.1f} % instead of 80.0 %" in found.answer
-    assert found.answer.count("times 10") == 2
+    assert found.answer.count("× 10.00") == 2
     assert any("at the first step, with minus without: 1.00 decades" in n for n in found.notes)
 
 
