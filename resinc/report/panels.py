@@ -35,7 +35,8 @@ def error_curves(title: str, series: Sequence[Series]) -> Panel:
             errors = [100 * error for _, error in points]
             # The bold one stands for both in the legend.
             name = label if width == BOLD else ""
-            lines.append(Line(name, colour, steps, errors, width=width))
+            marker = "filled" if len(points) == 1 else ""  # A line of one point would not show.
+            lines.append(Line(name, colour, steps, errors, width=width, marker=marker))
             if points and any(row.state == CellState.DIVERGED for row in shown):
                 lines.append(Line("", colour, steps[-1:], errors[-1:], width=0, marker="cross"))
     lines += [Line("training", INK, width=THIN), Line("test", INK, width=BOLD)]

@@ -38,10 +38,12 @@ def test_sweep_starts_with_the_deepest_and_every_cell_loads():
     assert len(cells) == 24
     assert [cell.args["depth"] for cell in cells[:6]] == [56] * 6
     for dataset in depth.RECIPES:
-        cell = next(depth.sweep(dataset=dataset, steps=100))
+        cell = next(depth.sweep(dataset=dataset, steps=250))
         config = config_lib.load(cell.recipe, cell.flags)
         assert config.data.name == dataset
-        assert (config.steps, config.eval_every_steps, config.log_every_steps) == (100, 20, 5)
+        assert (config.steps, config.log_every_steps) == (250, 12)
+        # CIFAR's recipe evaluates every 1,000 steps.
+        assert config.eval_every_steps == (100 if dataset.startswith("cifar") else 50)
 
 
 def test_the_deepest_may_be_residual_alone():
