@@ -7,7 +7,7 @@ Networks of the CIFAR family with none, and with one behind each of the first tw
 import statistics
 from collections.abc import Iterator, Sequence
 
-from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, shared_fields
+from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, dataset_of, shared_fields
 from experiments.gradients import decades, spread
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
@@ -15,6 +15,7 @@ from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -69,8 +70,7 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if FIELD in row.config and BLOCK in row.config]
     if not known:
         raise InputError(f"none of the runs says its {FIELD}: nothing to report")
-    dataset = known[0].config.get("data.name", "")
-    title = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, title = dataset_of(known[0])
     return Report(
         title=f"Auxiliary classifiers on {title}",
         number=10,
@@ -88,7 +88,7 @@ def report(rows: Sequence[Row]) -> Report:
 def improvement(rows: Sequence[Row], network: str) -> Difference | None:
     """Test error without the heads minus that with them, percentage points."""
     groups = (_of(rows, network, heads) for heads in HEADS)
-    return difference(*(_errors(group, "test") for group in groups))
+    return difference(*(last_errors(group, "test") for group in groups))
 
 
 def gradient(row: Row) -> list[float]:
@@ -102,7 +102,7 @@ def answer(rows: Sequence[Row]) -> str:
     for network in NETWORKS:
         groups = [_of(rows, network, heads) for heads in HEADS]
         before, after = ([gradient(row)[0] for row in group if row.gradients] for group in groups)
-        errors = [_errors(group, "test") for group in groups]
+        errors = [last_errors(group, "test") for group in groups]
         if not before or not after or not all(errors):
             continue
         factor = 10 ** (statistics.fmean(after) - statistics.fmean(before))
@@ -154,7 +154,7 @@ def show(rows: Sequence[Row]) -> list[Panel]:
         panels.append(Panel(network, "steps", "gradient norm, first layer", lines, log_y=True))
     networks = [(network, heads) for network in NETWORKS for heads in HEADS]
     errors = [
-        dots(words, colour, [_errors(_of(rows, *of), split) for of in networks], marker)
+        dots(words, colour, [last_errors(_of(rows, *of), split) for of in networks], marker)
         for split, words, colour, marker in (
             ("train", "training", INK, "hollow"),
             ("test", "test", palette[HEADS[-1]], "filled"),
@@ -187,10 +187,6 @@ def _of(rows: Sequence[Row], network: str, heads: int) -> list[Row]:
     return [
         row for row in rows if tuple(row.config.get(f) for f in (BLOCK, DEPTH, FIELD)) == wanted
     ]
-
-
-def _errors(rows: Sequence[Row], split: str) -> list[float]:
-    return [100 * point.error for row in rows if (point := row.final(split))]
 
 
 def _name(heads: int) -> str:

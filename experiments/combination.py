@@ -7,7 +7,7 @@ of equally many multiply-adds and equal depth.
 import statistics
 from collections.abc import Iterator, Sequence
 
-from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, shared_fields
+from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, dataset_of, shared_fields
 from experiments.inception import advantage, chosen, errors_on_test, multiply_adds
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
@@ -91,8 +91,7 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if row.config.get(BLOCK) in NAMES and DEPTH in row.config]
     if not known:
         raise InputError("none of the runs says its model.block and model.depth: nothing to report")
-    dataset = known[0].config.get("data.name", "")
-    title = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, title = dataset_of(known[0])
     deepest = compared(known)
     part = chosen(deepest, PARTS)
     gain = advantage(deepest, part, BOTH)

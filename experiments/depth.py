@@ -129,7 +129,7 @@ def report(rows: Sequence[Row]) -> Report:
     sets = sorted({row.config.get("data.name", "") for row in known})
     if len(sets) > 1:
         raise InputError(f"the runs are of several datasets ({listed(sets)}): report one at a time")
-    title = RECIPES[sets[0]][0] if sets[0] in RECIPES else sets[0]
+    _, title = dataset_of(known[0])
     return Report(
         title=f"Error against depth on {title}",
         number=1,
@@ -142,6 +142,12 @@ def report(rows: Sequence[Row]) -> Report:
         notes=notes(rows, sets[0]),
         method=[("Comparison", RULE)],
     )
+
+
+def dataset_of(row: Row) -> tuple[str, str]:
+    """The data set of a run: its key, and its name in print."""
+    dataset = str(row.config.get("data.name", ""))
+    return dataset, RECIPES[dataset][0] if dataset in RECIPES else dataset
 
 
 def decide(rows: Sequence[Row]) -> Verdict:

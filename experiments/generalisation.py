@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from experiments.depth import BLOCK, DEPTH, RECIPES, sweep
+from experiments.depth import BLOCK, DEPTH, dataset_of, sweep
 from resinc.errors import InputError
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
@@ -46,11 +46,11 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if DEPTH in row.config and BLOCK in row.config]
     if not known:
         raise InputError("none of the runs says its model.depth and model.block: nothing to report")
-    name = known[0].config.get("data.name", "")
+    _, title = dataset_of(known[0])
     found = trend([row for row in known if row.config[BLOCK] == "plain"], DEPTH)
     rise, widening = changes(known, found)
     return Report(
-        title=f"Training and test error on {RECIPES[name][0] if name in RECIPES else name}",
+        title=f"Training and test error on {title}",
         number=5,
         claim=CLAIM,
         verdict=decide(rise, widening),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experiments.depth import RECIPES, limits
+from experiments.depth import RECIPES, dataset_of, limits
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
@@ -91,8 +91,7 @@ def report(rows: Sequence[Row]) -> Report:
     if not known:
         raise InputError("none of the runs has a gradients.jsonl: nothing to report")
     found = {family: _shrinking(_of(known, family)) for family in FAMILIES}
-    dataset = known[0].config.get("data.name", "")
-    where = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, where = dataset_of(known[0])
     return Report(
         title=f"Gradients of early and late layers on {where}",
         number=2,

@@ -8,7 +8,7 @@ network (Veit et al. 2016).
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, shared_fields
+from experiments.depth import BLOCK, DEPTH, RECIPES, caveats, dataset_of, shared_fields
 from experiments.gradients import spread
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
@@ -16,6 +16,7 @@ from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots, over_seeds
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 
 KINDS = ("plain", "residual")
@@ -94,8 +95,7 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if BLOCK in row.config and DEPTH in row.config]
     if not any(row.config.get("objective") == "reproduce" for row in known):
         raise InputError("none of the runs is of a stack that reproduces: nothing to report")
-    dataset = known[0].config.get("data.name", "")
-    title = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, title = dataset_of(known[0])
     harder = unexplained(known, STACKS[-1])
     return Report(
         title=f"Learning the identity on {title}",
@@ -114,7 +114,7 @@ def report(rows: Sequence[Row]) -> Report:
 def stacks(rows: Sequence[Row], block: str, depth: int) -> list[float]:
     """What finished stacks leave unexplained on the test set, %."""
     found = [row for row in rows if row.config.get("objective") == "reproduce"]
-    return _errors([r for r in found if _is(r, block, depth)], "test")
+    return last_errors([r for r in found if _is(r, block, depth)], "test")
 
 
 def classifiers(rows: Sequence[Row], block: str, depth: int, grown: bool = False) -> list[Row]:
@@ -135,8 +135,8 @@ def unexplained(rows: Sequence[Row], depth: int) -> Difference | None:
 
 def kept(rows: Sequence[Row], block: str) -> Difference | None:
     """Training error of the deepened network minus that of the shallow one, percentage points."""
-    deepened = _errors(classifiers(rows, block, DEEP, grown=True), "train")
-    return difference(deepened, _errors(classifiers(rows, block, SHALLOW), "train"))
+    deepened = last_errors(classifiers(rows, block, DEEP, grown=True), "train")
+    return difference(deepened, last_errors(classifiers(rows, block, SHALLOW), "train"))
 
 
 def removals(rows: Sequence[Row], block: str) -> list[Mapping[str, float]]:
@@ -217,7 +217,7 @@ def show(rows: Sequence[Row]) -> list[Panel]:
         removed.append(over_seeds(block, palette[i], rises))
     ways = [(block, depth, grown) for block in KINDS for depth, grown in _STAGES]
     errors = [
-        dots(words, colour, [_errors(classifiers(rows, *way), split) for way in ways], marker)
+        dots(words, colour, [last_errors(classifiers(rows, *way), split) for way in ways], marker)
         for split, words, colour, marker in (
             ("train", "training", INK, "hollow"),
             ("test", "test", palette[0], "filled"),
@@ -253,7 +253,7 @@ def table(rows: Sequence[Row]) -> Table:
     for block in KINDS:
         cells = [spread(stacks(rows, block, depth)) for depth in STACKS]
         cells += [
-            spread(_errors(classifiers(rows, block, depth, grown), "train"))
+            spread(last_errors(classifiers(rows, block, depth, grown), "train"))
             for depth, grown in _STAGES
         ]
         drops = [statistics.fmean(drop.values()) for drop in removals(rows, block)]
@@ -269,10 +269,6 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _is(row: Row, block: str, depth: int) -> bool:
     return (row.config[BLOCK], row.config[DEPTH]) == (block, depth)
-
-
-def _errors(rows: Sequence[Row], split: str) -> list[float]:
-    return [100 * point.error for row in rows if (point := row.final(split))]
 
 
 def _measured(row: Row, probe: str) -> dict:

@@ -8,13 +8,14 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.depth import BLOCK, RECIPES, caveats, shared_fields
+from experiments.depth import BLOCK, RECIPES, caveats, dataset_of, shared_fields
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots, finals
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells, percent
 from resinc.report.trend import numbers
@@ -87,8 +88,7 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if row.config.get(BLOCK) in NETWORKS]
     if not known:
         raise InputError("none of the runs is of a block of filters: nothing to report")
-    dataset = known[0].config.get("data.name", "")
-    title = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, title = dataset_of(known[0])
     single, module = chosen(known, SINGLE), chosen(known, MODULES)
     gain = advantage(known, single, module)
     return Report(
@@ -115,8 +115,7 @@ def chosen(rows: Sequence[Row], blocks: Sequence[str] | Mapping[str, Any]) -> st
 
 def errors_on_test(rows: Sequence[Row], block: str) -> list[float]:
     """Of its finished runs, at the last step, %."""
-    points = [row.final("test") for row in rows if row.config[BLOCK] == block]
-    return [100 * point.error for point in points if point]
+    return last_errors((row for row in rows if row.config[BLOCK] == block), "test")
 
 
 def advantage(rows: Sequence[Row], single: str | None, other: str | None) -> Difference | None:

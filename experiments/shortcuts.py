@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.depth import RECIPES, caveats, shared_fields
+from experiments.depth import RECIPES, caveats, dataset_of, shared_fields
 from experiments.gradients import decades, kernels, spread
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
@@ -18,6 +18,7 @@ from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, Verdict, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -102,8 +103,7 @@ def report(rows: Sequence[Row]) -> Report:
     if not any(known.values()):
         raise InputError("none of the runs is of a way of joining that is compared here")
     first = next(group[0] for group in known.values() if group)
-    dataset = first.config.get("data.name", "")
-    title = RECIPES[dataset][0] if dataset in RECIPES else dataset
+    dataset, title = dataset_of(first)
     return Report(
         title=f"Shortcuts scaled, gated and projected on {title}",
         number=3,
@@ -128,7 +128,7 @@ def way_of(row: Row) -> str:
 
 def worse(known: Mapping[str, Sequence[Row]], way: str) -> Difference | None:
     """Training error at the last step minus that of the identity, percentage points."""
-    return difference(_errors(known[way], "train"), _errors(known[IDENTITY], "train"))
+    return difference(last_errors(known[way], "train"), last_errors(known[IDENTITY], "train"))
 
 
 def more_gradient(known: Mapping[str, Sequence[Row]]) -> Difference | None:
@@ -153,7 +153,7 @@ def alone(row: Row, step: int) -> float | None:
 
 def answer(known: Mapping[str, Sequence[Row]]) -> str:
     """What was seen, in one sentence."""
-    errors = {name: _errors(known[name], "train") for name in SCALES}
+    errors = {name: last_errors(known[name], "train") for name in SCALES}
     gradient = more_gradient(known)
     if gradient is None or not all(errors.values()):
         return "Too few runs are done to compare shortcuts."
@@ -204,7 +204,7 @@ def show(known: Mapping[str, Sequence[Row]]) -> list[Panel]:
     palette = colours(range(len(SCALES)))
     names = list(WAYS)
     errors = [
-        dots(words, colour, [_errors(group, split) for group in known.values()], marker)
+        dots(words, colour, [last_errors(group, split) for group in known.values()], marker)
         for split, words, colour, marker in (
             ("train", "training", INK, "hollow"),
             ("test", "test", palette[0], "filled"),
@@ -263,10 +263,6 @@ def table(known: Mapping[str, Sequence[Row]]) -> Table:
         "median over seeds. The others: mean ± sample standard deviation over seeds."
     )
     return Table(header, lines, numeric=len(header) - 1, caption=caption)
-
-
-def _errors(rows: Sequence[Row], split: str) -> list[float]:
-    return [100 * point.error for row in rows if (point := row.final(split))]
 
 
 def _first(rows: Sequence[Row]) -> list[float]:

@@ -12,6 +12,7 @@ from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import Series, dots, error_curves, same_error_axis
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Mean, Verdict, mean
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -70,7 +71,7 @@ def report(rows: Sequence[Row]) -> Report:
     known = [row for row in rows if row.config.get("data.name") == "signs"]
     if not known:
         raise InputError("none of the runs is of the data set signs: nothing to report")
-    found = {recipe: mean(_errors(_of(known, recipe))) for recipe in RECIPES}
+    found = {recipe: mean(last_errors(_of(known, recipe), "test")) for recipe in RECIPES}
     return Report(
         title="ResNet-50 in five stages on SIGNS",
         number=6,
@@ -96,7 +97,7 @@ def answer(rows: Sequence[Row]) -> str:
     """What was seen, in one sentence."""
     parts = []
     for recipe, name in RECIPES.items():
-        errors = _errors(_of(rows, recipe))
+        errors = last_errors(_of(rows, recipe), "test")
         if errors:
             accuracy = 100 - statistics.fmean(errors)
             spread = f" ± {statistics.stdev(errors):.1f}" if len(errors) > 1 else ""
@@ -130,7 +131,7 @@ def show(rows: Sequence[Row]) -> list[Panel]:
         error_curves(name, [Series(name, palette[i], _of(rows, recipe))])
         for i, (recipe, name) in enumerate(RECIPES.items())
     ]
-    groups = [_errors(_of(rows, recipe)) for recipe in RECIPES]
+    groups = [last_errors(_of(rows, recipe), "test") for recipe in RECIPES]
     published = Line(
         "published", INK, (PUBLISHED, PUBLISHED), (-0.5, len(RECIPES) - 0.5), dashed=True
     )
@@ -150,7 +151,7 @@ def table(rows: Sequence[Row]) -> Table:
     lines = []
     for recipe, name in RECIPES.items():
         group = _of(rows, recipe)
-        errors = _errors(group)
+        errors = last_errors(group, "test")
         ends = f"{100 - max(errors):.2f} to {100 - min(errors):.2f}" if errors else "–"
         steps = str(max((row.step for row in group), default=0))
         lines.append([name, steps, *error_cells(group), ends])
@@ -164,8 +165,3 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _of(rows: Sequence[Row], recipe: str) -> list[Row]:
     return [row for row in rows if OPTIMIZERS.get(row.config["optimizer.name"]) == recipe]
-
-
-def _errors(rows: Sequence[Row]) -> list[float]:
-    """Test error at the last step of the finished runs, %."""
-    return [100 * point.error for row in rows if (point := row.final("test"))]
