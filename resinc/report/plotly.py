@@ -78,16 +78,21 @@ def _group(panel: Panel, line: Line) -> str:
 
 def _layout(panel: Panel) -> dict[str, Any]:
     # Near the ticks: the legend below keeps its distance from the axis, not from the title.
-    x: dict[str, Any] = {"title": {"text": panel.x, "standoff": 6}, "automargin": True}
+    x: dict[str, Any] = {
+        "title": {"text": panel.x, "standoff": 6},
+        "automargin": True,
+        "tickangle": 0,
+    }
     y: dict[str, Any] = {"title": {"text": panel.y}, "automargin": True}
-    for axis, log, values in (
-        (x, panel.log_x, [v for line in panel.lines for v in line.x]),
-        (y, panel.log_y, [v for line in panel.lines for v in line.y]),
+    # On a phone there is room for about so many numbers, side by side and above each other.
+    for axis, log, most, values in (
+        (x, panel.log_x, 4, [v for line in panel.lines for v in line.x]),
+        (y, panel.log_y, 8, [v for line in panel.lines for v in line.y]),
     ):
         if log:
             # "D2" names 2 and 5 too, which over several decades would stand too close.
             decades = _decades(values)
-            dtick = "D2" if decades < 2 else math.ceil(decades / 8)
+            dtick = "D2" if decades < 2 else math.ceil(decades / most)
             axis |= {"type": "log", "exponentformat": "power", "dtick": dtick}
     if panel.x_ticks:
         ticks = apart(panel.x_ticks, panel.log_x)
@@ -102,8 +107,8 @@ def _layout(panel: Panel) -> dict[str, Any]:
         "xaxis": {name: value for name, value in x.items() if value is not None},
         "yaxis": {name: value for name, value in y.items() if value is not None},
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"},
         "margin": {"l": 56, "r": 12, "t": 8, "b": 8},
         # Where the legend takes several rows, as on a phone, the axes stay as high.
-        "height": 380 + 15 * names,
+        "height": 390 + 15 * names,
     }

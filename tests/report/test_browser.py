@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no chromium is installed")
+COMMITTED = Path(__file__).parents[2] / "experiments" / "results" / "index.html"
 
 WATCH = """<script>
 window.troubles = [];
@@ -23,10 +25,33 @@ for (const kind of ["error", "unhandledrejection", "securitypolicyviolation"])
 console.error = console.warn = (...words) => troubles.push(words.join(" "));
 </script>"""
 
-CHECK = """<script>
+# What both scripts below start with, and how they hand over what they found.
+TOOLS = """<script>
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const at = (place, kind, x, y) => place.dispatchEvent(new MouseEvent(kind,
   { bubbles: true, cancelable: true, view: window, clientX: x, clientY: y, button: 0 }));
+const right = (parts) => [...document.querySelectorAll(parts)]
+  .filter((part) => part.getBoundingClientRect().right > 391).length;
+async function narrow() {
+  document.documentElement.style.width = "390px";
+  window.dispatchEvent(new Event("resize"));
+  await wait(1000);
+}
+function tell(found) {
+  found.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
+  found.troubles = troubles;
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = JSON.stringify(found);
+  document.body.append(out);
+}
+window.addEventListener("load", () => look().then(tell).catch((error) => {
+  document.title = String(error.stack);
+}));
+</script>"""
+
+# Uses one figure as a reader would.
+USE = """<script>
 async function look() {
   const found = { closed: document.querySelectorAll(".main-svg").length };
   document.getElementById("claim-1").open = true;
@@ -68,45 +93,60 @@ async function look() {
   found.shut = [...document.querySelectorAll("details")].every((claim) => !claim.open);
 
   document.getElementById("claim-1").open = true;
-  document.documentElement.style.width = "390px";
-  window.dispatchEvent(new Event("resize"));
-  await wait(500);
-  found.wide = [...document.querySelectorAll("#claim-1 .panel, #claim-1 svg.main-svg, main")]
-    .filter((part) => part.getBoundingClientRect().right > 391).length;
+  await narrow();
+  found.wide = right("#claim-1 .panel, #claim-1 svg.main-svg, main");
   found.ink = getComputedStyle(document.body).color;
   found.text = getComputedStyle(plots[0].querySelector(".xtick text")).fill;
-  found.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
-  found.troubles = troubles;
-  const out = document.createElement("pre");
-  out.id = "found";
-  out.textContent = JSON.stringify(found);
-  document.body.append(out);
+  return found;
 }
-window.addEventListener("load", () => look().catch((error) => {
-  document.title = String(error.stack);
-}));
+</script>"""
+
+# Opens every claim at phone width, and looks for what is missing or stands in the way.
+OPEN = """<script>
+async function look() {
+  await narrow();
+  document.getElementById("all").click();
+  await wait(5000);
+  const box = (part) => part && part.getBoundingClientRect();
+  const plots = [...document.querySelectorAll(".plot")];
+  const covered = plots.filter((plot) => {
+    const title = box(plot.querySelector(".xtitle")), legend = box(plot.querySelector(".legend"));
+    return title && legend && title.bottom > legend.top + 2;
+  });
+  return {
+    plots: plots.length,
+    undrawn: plots.filter((p) => !p.querySelector(".main-svg")).map((p) => p.dataset.figure),
+    covered: covered.map((plot) => plot.dataset.figure),
+    wide: right(".panel, svg.main-svg, main"),
+  };
+}
 </script>"""
 
 
-def visit(folder, *flags):
-    """What CHECK found on the page of an invented result."""
-    write(folder, "depth-digits", invented.report())
-    write(folder, "gates-digits", invented.report(2))
-    page = claims.write(folder, folder / "index.html")
-    text = page.read_text().replace("<head>", f"<head>{WATCH}", 1)
-    page.write_text(text.replace("</body>", f"{CHECK}</body>"))
+def visit(text, script, folder, *flags):
+    """What a script finds on the page."""
+    page = folder / "visited.html"
+    text = text.replace("<head>", f"<head>{WATCH}", 1)
+    page.write_text(text.replace("</body>", f"{script}{TOOLS}</body>"))
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command += [f"--user-data-dir={folder / 'profile'}", "--window-size=1200,900", *flags]
     command += ["--virtual-time-budget=30000", "--dump-dom", page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
     found = re.search(r'<pre id="found">(.*?)</pre>', dom, re.DOTALL)
     assert found, re.search(r"<title>(.*?)</title>", dom, re.DOTALL)[1]
     return json.loads(found[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
 
 
-def test_light_page_draws_answers_and_stays_at_home(tmp_path):
-    found = visit(tmp_path)
+@pytest.fixture
+def invented_page(tmp_path):
+    write(tmp_path, "depth-digits", invented.report())
+    write(tmp_path, "gates-digits", invented.report(2))
+    return claims.write(tmp_path, tmp_path / "index.html").read_text()
+
+
+def test_light_page_draws_answers_and_stays_at_home(invented_page, tmp_path):
+    found = visit(invented_page, USE, tmp_path)
     assert found["troubles"] == []
     assert found["requests"] == []
     assert found["closed"] == 0, "a figure was drawn before its claim was opened"
@@ -122,8 +162,16 @@ def test_light_page_draws_answers_and_stays_at_home(tmp_path):
     assert found["text"] == found["ink"]
 
 
-def test_dark_page_has_light_ink(tmp_path):
-    found = visit(tmp_path, "--blink-settings=preferredColorScheme=0")
+def test_dark_page_has_light_ink(invented_page, tmp_path):
+    found = visit(invented_page, USE, tmp_path, "--blink-settings=preferredColorScheme=0")
     assert found["troubles"] == []
     assert found["text"] == found["ink"]
     assert min(map(int, re.findall(r"\d+", found["ink"])[:3])) > 128
+
+
+def test_committed_page_shows_every_figure_at_phone_width(tmp_path):
+    found = visit(COMMITTED.read_text(encoding="utf-8"), OPEN, tmp_path)
+    assert found["troubles"] == []
+    assert found["requests"] == []
+    assert found["plots"] > 30
+    assert (found["undrawn"], found["covered"], found["wide"]) == ([], [], 0)
