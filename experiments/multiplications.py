@@ -113,7 +113,7 @@ def by_channels(rows: Sequence[Row]) -> dict[int, list[Row]]:
 
 
 def platform(row: Row) -> str:
-    """Where it was measured, e.g. "cpu" or "NVIDIA H200"."""
+    """Where it was measured, e.g. "AMD EPYC (family 25, model 17)" or "NVIDIA H200"."""
     return str(row.provenance.get("device_kind") or row.provenance.get("platform") or "unknown")
 
 

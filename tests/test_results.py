@@ -19,7 +19,9 @@ RESULTS = {result.name: result for result in read_results(FOLDER)}
 def readme_rows():
     """(claim's number, verdict, experiment) of the README's table of claims."""
     verdicts = "|".join(verdict.value for verdict in Verdict)
-    row = re.compile(rf"\| *(\d*) \|[^|]+\| ({verdicts}) \|[^|]+\| `(?:claim-)?(\w+)` \|")
+    row = re.compile(
+        rf"\| *(\d*) \|[^|]+\| ({verdicts}) \|[^|]+\| `(?:claim-)?(\w+)(?: SEEDS=\d)?` \|"
+    )
     return row.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 
 
