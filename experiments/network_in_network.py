@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from configs import cifar, digits
+from experiments.depth import shared_fields
 from experiments.multiplications import factor, formula, platform
 from resinc.errors import InputError
 from resinc.launch.sweep import Cell
@@ -21,8 +22,9 @@ from resinc.registry import lookup
 from resinc.report import Panel, Report, Row, Table
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
+from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, Verdict, difference, judge
-from resinc.report.table import percent
+from resinc.report.table import ERROR_HEADER, error_cells
 
 
 class Recipe(NamedTuple):
@@ -112,12 +114,7 @@ def sweep(dataset: str = "digits", seeds: int = 5, steps: int = 0) -> Iterator[C
       InputError: an unknown dataset, or nothing to run.
     """
     recipe = lookup(RECIPES, dataset, "dataset")
-    if seeds < 1 or steps < 0:
-        raise InputError(f"seeds {seeds} or steps {steps} leave nothing to run; steps 0: recipe's")
-    shared = dict(recipe.shared)
-    if steps:
-        every = {f"{what}_every_steps": max(1, steps // 5) for what in ("eval", "checkpoint")}
-        shared |= {"steps": steps, "log_every_steps": max(1, steps // 20), **every}
+    shared = recipe.shared | shared_fields(recipe.module, seeds, steps)
     for seed in range(seeds):
         for variant, width in zip(VARIANTS, recipe.widths, strict=True):
             form, head = FIELDS[variant]
@@ -173,15 +170,9 @@ def of(rows: Sequence[Row], recipe: Recipe, variant: str) -> list[Row]:
     return [row for row in rows if tuple(row.config.get(field) for field in fields) == wanted]
 
 
-def errors(rows: Sequence[Row], split: str) -> list[float]:
-    """Final errors in % of the finished runs."""
-    points = [row.final(split) for row in rows]
-    return [100 * point.error for point in points if point]
-
-
 def gain(runs: Mapping[str, Sequence[Row]], variant: str) -> Difference | None:
     """Points of test error that a variant has more than Network in Network."""
-    return difference(errors(runs[variant], "test"), errors(runs[NIN], "test"))
+    return difference(last_errors(runs[variant], "test"), last_errors(runs[NIN], "test"))
 
 
 def decide(found: Mapping[str, Difference | None]) -> Verdict:
@@ -199,7 +190,7 @@ def answer(
     recipe: Recipe,
 ) -> str:
     """What was seen, in one sentence."""
-    tests = {variant: errors(rows, "test") for variant, rows in runs.items()}
+    tests = {variant: last_errors(rows, "test") for variant, rows in runs.items()}
     if not tests[NIN]:
         return f"No Network in Network has finished on {recipe.title} yet."
     parts = [f"{NIN} ends at {statistics.fmean(tests[NIN]):.2f} % test error"]
@@ -242,19 +233,14 @@ def share(rows: Sequence[Row]) -> float:
 
 def table(runs: Mapping[str, Sequence[Row]]) -> Table:
     """One line per variant: cost, and mean ± std of the errors."""
-    header = ["network", "width", "parameters", "multiply-adds", "seeds"]
-    header += ["training error %", "validation error %", "test error %"]
+    header = ["network", "width", "parameters", "multiply-adds", *ERROR_HEADER]
     lines = []
     for variant, rows in runs.items():
-        done = [row for row in rows if row.done]
         line = [variant, str(rows[0].config["model.width"]) if rows else "–"]
         for what in ("parameters", "multiply_adds"):
             count = cost(rows, what)
             line.append(f"{count:,}" if count else "–")
-        line.append(f"{len(done)}" if len(done) == len(rows) else f"{len(done)} of {len(rows)}")
-        for split in ("train", "validation", "test"):
-            line.append(percent([error / 100 for error in errors(rows, split)]))
-        lines.append(line)
+        lines.append([*line, *error_cells(rows)])
     caption = (
         "At the last step; mean ± sample standard deviation over the finished seeds. Width: "
         "channels of most convolutions; 192 in the paper."
@@ -296,7 +282,7 @@ def show(runs: Mapping[str, Sequence[Row]], chains: Mapping[str, Sequence[Row]])
     """Errors and cost per variant, cost and time per chain."""
     one, two = colours(range(2)).values()
     splits = (("training", "train", one), ("test", "test", two))
-    error = [dots(w, c, [errors(rows, s) for rows in runs.values()]) for w, s, c in splits]
+    error = [dots(w, c, [last_errors(rows, s) for rows in runs.values()]) for w, s, c in splits]
     costs = [
         dots(words, colour, [_relative(rows, runs[NIN], what) for rows in runs.values()])
         for words, what, colour in (

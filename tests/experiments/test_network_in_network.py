@@ -61,7 +61,7 @@ def test_cells_train_and_measure_and_differ_in_nothing_else():
     assert {cell.task for cell in cells} == {"train", "measure"}
     trained = [config_lib.load(c.recipe, c.flags) for c in cells if c.task == "train"]
     assert {(c.steps, c.model.norm, c.model.dropout) for c in trained} == {(40, "batch", 0.0)}
-    with pytest.raises(InputError, match="nothing to run"):
+    with pytest.raises(InputError, match="seeds 0 is not positive"):
         list(experiment.sweep(seeds=0))
     with pytest.raises(InputError, match="dataset"):
         list(experiment.sweep("imagenet"))
