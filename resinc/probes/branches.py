@@ -44,7 +44,6 @@ def measure(subject: Subject) -> dict[str, Any]:
       "error": test error as a fraction.
       "energy": {module: {branch: mean square of its output, per number}}.
       "dropped": {branch: test error where it is dropped in all modules}.
-      "dropped_once": {module: {branch: test error where it is dropped in that one alone}}.
       Modules are paths such as "stage1/block02/module", in depth order.
     """
     network = subject.network.clone(scan=False)
@@ -76,10 +75,10 @@ def measure(subject: Subject) -> dict[str, Any]:
     def run(params: Any) -> tuple[jax.Array, Any]:
         return program(params, batch_stats, *subject.test)
 
-    def error_without(branch: str, modules: list[str]) -> float:
+    def error_without(branch: str) -> float:
         zeroed = params
-        for module in modules:
-            zeroed = _zeroed(zeroed, [*module.split("/"), branches[module][branch]])
+        for module, units in branches.items():
+            zeroed = _zeroed(zeroed, [*module.split("/"), units[branch]])
         return float(run(zeroed)[0])
 
     error, energy = run(params)
@@ -87,11 +86,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     return {
         "error": float(error),
         "energy": jax.tree.map(float, jax.device_get(energy)),
-        "dropped": {branch: error_without(branch, list(branches)) for branch in names},
-        "dropped_once": {
-            module: {branch: error_without(branch, [module]) for branch in units}
-            for module, units in branches.items()
-        },
+        "dropped": {branch: error_without(branch) for branch in names},
     }
 
 

@@ -21,7 +21,6 @@ MEASURED = {
         for i in (1, 2)
     },
     "dropped": {"branch1": 0.1, "branch2": 0.2, "branch3": 0.7, "branch4": 0.05},
-    "dropped_once": {},
 }
 
 
