@@ -22,7 +22,9 @@ def readme_rows():
     row = re.compile(
         rf"\| *(\d*) \|[^|]+\| ({verdicts}) \|[^|]+\| `(?:claim-)?(\w+)(?: SEEDS=\d)?` \|"
     )
-    return row.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    # Up to the next heading: further below stands what CIFAR-10 gave.
+    return row.findall(text.partition("## Ten claims")[2].partition("\n## ")[0])
 
 
 def test_readme_gives_every_verdict_as_measured():
