@@ -105,10 +105,11 @@ def shared_fields(
         raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
     if steps < 0:
         raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
-    if steps in (0, recipe.get_config().steps):
+    own = recipe.get_config()
+    if steps in (0, own.steps):
         return {}
     every = max(1, steps // WINDOWS)
-    seldom = recipe.get_config().eval_every_steps // 10
+    seldom = own.eval_every_steps // 10
     return {
         "steps": steps,
         "log_every_steps": every,

@@ -104,8 +104,8 @@ def _layout(panel: Panel) -> dict[str, Any]:
         y |= {"tickvals": rows, "ticktext": list(panel.names), "range": [len(rows) - 0.5, -0.5]}
     names = sum(bool(line.label) for line in panel.lines)
     return {
-        "xaxis": {name: value for name, value in x.items() if value is not None},
-        "yaxis": {name: value for name, value in y.items() if value is not None},
+        "xaxis": x,
+        "yaxis": y,
         "hovermode": "closest",
         "legend": {"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"},
         "margin": {"l": 56, "r": 12, "t": 8, "b": 8},

@@ -25,12 +25,12 @@ for (const kind of ["error", "unhandledrejection", "securitypolicyviolation"])
 console.error = console.warn = (...words) => troubles.push(words.join(" "));
 </script>"""
 
-# What both scripts below start with, and how they hand over what they found.
+# What both scripts below call, and how what they found is handed over.
 TOOLS = """<script>
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const at = (place, kind, x, y) => place.dispatchEvent(new MouseEvent(kind,
   { bubbles: true, cancelable: true, view: window, clientX: x, clientY: y, button: 0 }));
-const right = (parts) => [...document.querySelectorAll(parts)]
+const beyond = (parts) => [...document.querySelectorAll(parts)]
   .filter((part) => part.getBoundingClientRect().right > 391).length;
 async function narrow() {
   document.documentElement.style.width = "390px";
@@ -94,7 +94,7 @@ async function look() {
 
   document.getElementById("claim-1").open = true;
   await narrow();
-  found.wide = right("#claim-1 .panel, #claim-1 svg.main-svg, main");
+  found.wide = beyond("#claim-1 .panel, #claim-1 svg.main-svg, main");
   found.ink = getComputedStyle(document.body).color;
   found.text = getComputedStyle(plots[0].querySelector(".xtick text")).fill;
   return found;
@@ -117,7 +117,7 @@ async function look() {
     plots: plots.length,
     undrawn: plots.filter((p) => !p.querySelector(".main-svg")).map((p) => p.dataset.figure),
     covered: covered.map((plot) => plot.dataset.figure),
-    wide: right(".panel, svg.main-svg, main"),
+    wide: beyond(".panel, svg.main-svg, main"),
   };
 }
 </script>"""
@@ -132,7 +132,7 @@ def visit(text, script, folder, *flags):
     command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command += [f"--user-data-dir={folder / 'profile'}", "--window-size=1200,900", *flags]
     command += ["--virtual-time-budget=30000", "--dump-dom", page.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     found = re.search(r'<pre id="found">(.*?)</pre>', dom, re.DOTALL)
     assert found, re.search(r"<title>(.*?)</title>", dom, re.DOTALL)[1]
     return json.loads(found[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
