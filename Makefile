@@ -12,7 +12,9 @@ STEPS ?=
 WORKERS ?= 0
 NAME := depth-$(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 ROOT ?= runs/$(NAME)
-OUT ?= experiments/results/$(NAME)
+# Results of one's own lie where git does not look; `make publish` alone changes the committed ones.
+RESULTS ?= runs/results
+OUT ?= $(RESULTS)/$(NAME)
 
 SETTINGS = --set dataset=$(DATASET) $(if $(DEPTHS),--set depths=$(DEPTHS)) \
 	$(if $(SEEDS),--set seeds=$(SEEDS)) $(if $(STEPS),--set steps=$(STEPS))
@@ -25,14 +27,13 @@ PARITY_ALONE := "pytorchcv==0.0.74"
 # What `make claims` runs, on $(DATASET): a file of experiments/ each, longest first.
 CLAIMS := depth shortcuts identity inception combination auxiliary gradients network_in_network multiplications
 CLAIM_ROOT ?= runs/claims
-RESULTS ?= experiments/results
 CLAIM_SETTINGS = --set dataset=$(DATASET) $(if $(SEEDS),--set seeds=$(SEEDS)) \
 	$(if $(STEPS),--set steps=$(STEPS))
 SUFFIX := $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 # One cache for all: several claims train the same networks.
 claims claim-%: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(CLAIM_ROOT))/.xla-cache
 
-.PHONY: curves claims signs test test-all parity lint clean
+.PHONY: curves claims signs publish test test-all parity lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -64,6 +65,12 @@ claim-generalisation: claim-depth
 signs: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/signs.py $(if $(SEEDS),--set seeds=$(SEEDS)) --root $(CLAIM_ROOT)/signs --workers $(WORKERS)
 	$(BIN)/resinc report experiments/signs.py --root $(CLAIM_ROOT)/signs --out $(RESULTS)/signs
+
+# Results that were made from a clean commit become the committed reference results:
+# `make publish RESULT=runs/results/depth-digits`, or all of runs/results.
+RESULT ?= $(RESULTS)
+publish: $(VENV)/.installed
+	$(BIN)/resinc publish $(RESULT) --to experiments/results
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests

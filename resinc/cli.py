@@ -151,6 +151,14 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("results", type=Path, help="folder that holds a folder per result")
     command.add_argument("--out", type=Path, help="the page (default: index.html in that folder)")
 
+    command = add(
+        "publish",
+        commands.run_publish,
+        "Copy results made from committed code to where they are kept, and write their page.",
+    )
+    command.add_argument("results", nargs="+", type=Path, help="folders that `report` wrote")
+    command.add_argument("--to", required=True, type=Path, help="folder of the published results")
+
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="what is there, what is missing, and where")

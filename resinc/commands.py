@@ -143,6 +143,14 @@ def run_claims(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.report.publish import publish
+
+    for path in publish(args.results, args.to):
+        print(f"published {path}")
+    return 0
+
+
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
     from rich.console import Console
     from rich.table import Table

@@ -1,5 +1,6 @@
 """From the folders of a sweep to a figure, a table and a page; no JAX anywhere."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from resinc.errors import InputError
 from resinc.report import figure as figure_lib
 from resinc.report.archive import FILE, to_json
 from resinc.report.chart import Line, Panel
-from resinc.report.page import measured, page
+from resinc.report.page import UNCOMMITTED, measured, page
 from resinc.report.report import Report
 from resinc.report.rows import Row, Sweep, read_rows, read_sweep
 from resinc.report.table import Table, runs_csv
@@ -26,6 +27,10 @@ __all__ = [
     "write",
 ]
 
+NOT_REPRODUCIBLE = (
+    "Runs of this result were made by code with uncommitted changes, which nobody else can have: "
+    "it is for the eyes of whoever made it, and `resinc publish` refuses it."
+)
 FILES = ("figure.png", "figure.pdf", "table.md", "runs.csv", "index.html", FILE)
 
 
@@ -50,6 +55,9 @@ def write(
       InputError: the folder cannot be written.
     """
     out_dir = Path(out_dir)
+    facts = measured(rows, about or {})
+    if UNCOMMITTED in dict(facts).get("Code", ""):
+        report = dataclasses.replace(report, notes=[*report.notes, NOT_REPRODUCIBLE])
     wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
     judged = f"Claim: {report.claim} **{report.verdict.value.capitalize()}.**\n\n"
     table = judged if report.claim else ""
@@ -63,7 +71,7 @@ def write(
         "index.html": page(
             report, rows, about or {}, figure_lib.to_svg(wide), figure_lib.to_svg(tall)
         ).encode(),
-        FILE: to_json(report, [*measured(rows, about or {}), *report.method]).encode(),
+        FILE: to_json(report, [*facts, *report.method]).encode(),
     }
     try:
         out_dir.mkdir(parents=True, exist_ok=True)

@@ -64,12 +64,7 @@ def read_results(folder: Path) -> list[Result]:
     Raises:
       InputError: there is none, or one is damaged.
     """
-    results = []
-    for path in sorted(folder.glob(f"*/{FILE}")):
-        try:
-            results.append(from_json(path.parent.name, path.read_text()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{str(path)!r} is not what `resinc report` writes: {error}") from None
+    results = [read_result(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))]
     if not results:
         raise InputError(f"no result in {str(folder)!r}: no folder in it holds a {FILE}")
 
@@ -78,6 +73,19 @@ def read_results(folder: Path) -> list[Result]:
         return not number, number, part, "digits" not in result.name, result.name
 
     return sorted(results, key=order)
+
+
+def read_result(folder: Path) -> Result:
+    """The result that `resinc report` wrote into a folder.
+
+    Raises:
+      InputError: its report.json cannot be read.
+    """
+    path = folder / FILE
+    try:
+        return from_json(folder.name, path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is not what `resinc report` writes: {error}") from None
 
 
 def _fields(part: Line | Panel) -> dict[str, Any]:

@@ -70,6 +70,9 @@ $cells
 </html>
 """)
 
+# Of a commit: what ran is not what it holds.
+UNCOMMITTED = "with uncommitted changes"
+
 # What the words mean is the same in every experiment.
 MEANINGS = (
     (
@@ -206,7 +209,7 @@ def _distinct(texts: Any) -> str:
 
 def _commit(origin: Mapping[str, Any]) -> str:
     commit = str(origin.get("git_commit") or "")
-    changed = " with uncommitted changes" if origin.get("git_dirty") else ""
+    changed = f" {UNCOMMITTED}" if origin.get("git_dirty") else ""
     return f"commit {commit[:12]}{changed}" if commit else ""
 
 

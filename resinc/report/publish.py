@@ -1,0 +1,64 @@
+"""Copy results into the folder of reference results; whatever a user runs writes elsewhere."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from resinc.errors import InputError
+from resinc.report import FILES, claims
+from resinc.report.archive import Result, read_result
+from resinc.report.page import UNCOMMITTED
+
+
+def publish(results: Sequence[Path], folder: Path) -> list[Path]:
+    """Copy what `resinc report` wrote, a folder each, and write the page of all results again.
+
+    Args:
+      results: folders of one result each, or of several such folders.
+      folder: of the published results; one of the same name is replaced.
+
+    Returns:
+      The folders written, and last the page.
+
+    Raises:
+      InputError: a folder holds no result, or one that nobody could make again: of uncommitted
+        code, of an unknown commit, or without the command; nothing was written.
+    """
+    found = [result for given in results for result in _results(given)]
+    for path in found:
+        _check(path, read_result(path))
+    written = []
+    for path in found:
+        target = folder / path.name
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            for file in FILES:
+                shutil.copyfile(path / file, target / file)
+        except OSError as error:
+            raise InputError(f"cannot publish {str(path)!r}: {error}") from None
+        written.append(target)
+    return [*written, claims.write(folder, folder / "index.html")]
+
+
+def _results(given: Path) -> list[Path]:
+    if (given / "report.json").exists():
+        return [given]
+    inside = sorted(path.parent for path in given.glob("*/report.json"))
+    if not inside:
+        raise InputError(f"nothing to publish in {str(given)!r}: it holds no report.json")
+    return inside
+
+
+def _check(path: Path, result: Result) -> None:
+    facts = dict(result.facts)
+    code = facts.get("Code", "")
+    if UNCOMMITTED in code:
+        raise InputError(
+            f"{str(path)!r} may not be published: its runs are of {code}; commit, and run again "
+            "from a clean checkout"
+        )
+    for fact, what in (("Code", "commit"), ("Command", "command")):
+        if not facts.get(fact):
+            raise InputError(
+                f"{str(path)!r} may not be published: it does not say which {what} made it"
+            )
