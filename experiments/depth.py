@@ -12,10 +12,10 @@ from resinc.report.chart import Panel
 from resinc.report.figure import INK, colours
 from resinc.report.panels import Series, error_curves, final_errors, finals, same_error_axis
 from resinc.report.rows import varying
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict, difference, judge
 from resinc.report.table import percent
 from resinc.report.trend import MARGIN, Kind, clause, listed, numbers, trend
+from resinc.runs.status import CellState
 
 # dataset -> (its name in print, recipe, the recipe's file, what it takes besides depth and block)
 RECIPES = {

@@ -27,12 +27,13 @@ ALLOWED = {
     "data": EVERYWHERE,
     "diagnostics": EVERYWHERE,
     "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.diagnostics", "resinc.ops"},
-    "report": EVERYWHERE,
+    "runs": LEAVES | {"resinc", "resinc.config"},
+    "report": EVERYWHERE | {"resinc.runs"},
     "train": EVERYWHERE
     | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}
-    | {"resinc.weights", "resinc.probes"},
-    "measure": EVERYWHERE | {"resinc.ops", "resinc.diagnostics", "resinc.train"},
-    "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report"},
+    | {"resinc.weights", "resinc.probes", "resinc.runs"},
+    "measure": EVERYWHERE | {"resinc.ops", "resinc.diagnostics", "resinc.train", "resinc.runs"},
+    "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report", "resinc.runs"},
     "cli": EVERYWHERE | {"resinc.commands"},
     # It calls every folder that has a subcommand.
     "commands": EVERYWHERE
@@ -43,7 +44,8 @@ ALLOWED = {
 OUTSIDE = {
     "configs": {"resinc.zoo"},  # Names and numbers: a recipe stays free of JAX.
     "experiments": EVERYWHERE
-    | {"configs", "resinc.launch", "resinc.report", "resinc.diagnostics", "resinc.networks"},
+    | {"configs", "resinc.launch", "resinc.report", "resinc.runs", "resinc.diagnostics"}
+    | {"resinc.networks"},
 }
 OWN = ("resinc", "configs", "experiments")
 COLLECTIVES = {"pmap", "shard_map", "pmean", "psum", "Mesh", "make_mesh"}
@@ -150,6 +152,8 @@ def test_only_parallel_names_collectives():
         ("resinc/train/loop.py", "def f():\n    import configs.cifar", "imports configs.cifar"),
         ("resinc/report/page.py", "import experiments", "imports experiments"),
         ("resinc/report/page.py", "import resinc", "imports resinc"),
+        ("resinc/runs/lock.py", "from resinc.train import loop", "imports resinc.train.loop"),
+        ("resinc/runs/lock.py", "import resinc.report", "imports resinc.report"),
         ("resinc/utils/a.py", "import os", "'utils' has no row"),
         ("configs/base.py", "from resinc.errors import InputError", "imports resinc.errors"),
         ("experiments/depth.py", "from resinc.train import loop", "imports resinc.train.loop"),
@@ -217,6 +221,7 @@ HEAVY = {"tensorflow", "tensorflow_datasets", "array_record", "orbax", "ml_colle
     ("modules", "absent"),
     [
         (["resinc.errors", "resinc.registry", "resinc.config", *modules_of("configs")], JAX),
+        (modules_of("resinc/runs"), JAX | HEAVY - {"ml_collections"}),
         (modules_of("resinc/report"), JAX),
         # Imported when a subcommand needs them, so that --help answers at once.
         (["resinc.cli"], JAX | HEAVY | {"matplotlib", "numpy"}),
@@ -224,7 +229,7 @@ HEAVY = {"tensorflow", "tensorflow_datasets", "array_record", "orbax", "ml_colle
         (["resinc.blocks"], HEAVY | {"matplotlib"}),
         (modules_of("resinc/networks", "resinc/diagnostics"), HEAVY | {"matplotlib"}),
     ],
-    ids=["configs", "report", "cli", "launch", "blocks", "networks"],
+    ids=["configs", "runs", "report", "cli", "launch", "blocks", "networks"],
 )
 def test_light_modules_load_no_heavy_package(modules, absent):
     loaded = loaded_by(modules)

@@ -1,7 +1,6 @@
 """Run every cell of a sweep that is not finished; what is finished is checked and left alone."""
 
 import importlib.util
-import json
 import os
 import re
 import signal
@@ -19,7 +18,9 @@ from resinc.launch.experiment import load_experiment, settings
 from resinc.launch.local import Job, make_slots
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
-from resinc.report.state import CellState, is_held, read_status, state_of
+from resinc.runs.files import write_json
+from resinc.runs.lock import is_held
+from resinc.runs.status import CellState, read_status, state_of
 
 __all__ = ["Cell", "CellState", "Summary", "load_experiment", "run_sweep", "settings", "state_of"]
 
@@ -229,7 +230,7 @@ def _mark_failed(workdir: Path, message: str) -> None:
     status = {"step": 0, "steps": 0, "seconds": 0.0, **read_status(workdir)}
     if status.get("state") == CellState.FAILED or is_held(workdir):
         return
-    _write_json(workdir / "status.json", {**status, "state": "failed", "message": message})
+    write_json(workdir / "status.json", {**status, "state": "failed", "message": message})
 
 
 def _write_about(
@@ -247,11 +248,4 @@ def _write_about(
         }
         for cell in cells
     ]
-    _write_json(root / "sweep.json", {**about, "cells": listed})
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
-    os.replace(part, path)
+    write_json(root / "sweep.json", {**about, "cells": listed})

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resinc.duration import duration
-from resinc.report.state import read_status
+from resinc.runs.status import read_status
 
 STYLES = {
     "done": "green",

@@ -13,7 +13,11 @@ from resinc.diagnostics.cost import Cost, network_cost
 from resinc.errors import InputError
 from resinc.measure.chain import Chain, Layer, Shape, parse, shapes
 from resinc.measure.clock import time_in_turn
-from resinc.train import provenance, workdir
+from resinc.runs.config import check_config
+from resinc.runs.files import read_object, write_json
+from resinc.runs.lock import held
+from resinc.runs.status import read_status, write_status
+from resinc.train import provenance
 from resinc.train.measure import FILE
 
 # What `compiled.memory_analysis()` knows of a program, without running it.
@@ -56,22 +60,22 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
       InputError: the config or the folder cannot be used; nothing was changed.
     """
     layers, reference, image = check(config)
-    with workdir.held(folder):
-        workdir.check_config(folder, config_file.to_dict(config))
-        if (workdir.read_json(folder / "status.json") or {}).get("state") == "done":
-            return dict(workdir.read_json(folder / FILE) or {})
-        workdir.write_json(folder / "config.json", config_file.to_dict(config))
+    with held(folder):
+        check_config(folder, config_file.to_dict(config))
+        if read_status(folder).get("state") == "done":
+            return read_object(folder / FILE)
+        write_json(folder / "config.json", config_file.to_dict(config))
         begun = time.monotonic()
 
         def status(state: str, step: int, message: str = "") -> None:
-            workdir.write_status(folder, state, step, 1, time.monotonic() - begun, message)
+            write_status(folder, state, step, 1, time.monotonic() - begun, message)
 
         status("running", 0)
         try:
             cost = network_cost(Chain(layers), image)
             drawn = {"name": "normal random numbers", "checksum": f"drawn from seed {config.seed}"}
             origin = provenance.collect(drawn, 1, cost.parameters, cost.multiply_adds)
-            workdir.write_json(folder / "provenance.json", origin)
+            write_json(folder / "provenance.json", origin)
             programs = {"": compile_chain(layers, config, image)}
             if reference:
                 programs["reference_"] = compile_chain(reference, config, image)
@@ -80,7 +84,7 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
                 "time": clock(programs, config.repeats),
                 "memory": weigh(programs[""]),
             }
-            workdir.write_json(folder / FILE, found)
+            write_json(folder / FILE, found)
             status("done", 1)
         except BaseException as error:
             status("failed", 0, f"{type(error).__name__}: {error}")

@@ -11,9 +11,9 @@ from typing import Any
 from resinc.duration import duration
 from resinc.report.report import Report
 from resinc.report.rows import Row
-from resinc.report.state import CellState
 from resinc.report.style import CSS
 from resinc.report.table import Table
+from resinc.runs.status import CellState
 
 PAGE = Template("""<!doctype html>
 <html lang="en">

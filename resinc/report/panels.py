@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from resinc.report.chart import BOLD, THIN, Line, Panel
 from resinc.report.figure import INK
 from resinc.report.rows import Point, Row
-from resinc.report.state import CellState
+from resinc.runs.status import CellState
 
 
 class Series(NamedTuple):

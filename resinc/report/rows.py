@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from resinc.config import completed, flatten
 from resinc.errors import InputError
-from resinc.report.state import CellState, read_object, read_status, state_of
+from resinc.runs.files import read_object
+from resinc.runs.status import CellState, read_status, state_of
 
 
 class Point(NamedTuple):

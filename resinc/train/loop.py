@@ -20,7 +20,11 @@ from resinc.data import augment
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.ops.loss import OBJECTIVES
-from resinc.train import provenance, workdir
+from resinc.runs.config import check_config
+from resinc.runs.files import read_object, write_json
+from resinc.runs.lock import held
+from resinc.runs.status import read_status, write_status
+from resinc.train import provenance
 from resinc.train.assemble import Machine, assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
@@ -61,14 +65,14 @@ def train(config: ConfigDict, folder: Path) -> Outcome:
       InputError: the config, the data or the folder cannot be used; nothing was changed.
     """
     machine = assemble(config)
-    with workdir.held(folder):
-        workdir.check_config(folder, config_file.to_dict(config))
-        status = workdir.read_json(folder / "status.json") or {}
+    with held(folder):
+        check_config(folder, config_file.to_dict(config))
+        status = read_status(folder)
         if status.get("state") in ("done", "diverged"):
             return Outcome(status["state"], status["step"], status["message"])
         splits = data.load(config.data)
         initial = from_run(machine) if config.init_from and not _has_checkpoint(folder) else None
-        workdir.write_json(folder / "config.json", config_file.to_dict(config))
+        write_json(folder / "config.json", config_file.to_dict(config))
         return _run(machine, splits, initial, folder, status.get("seconds", 0.0))
 
 
@@ -89,7 +93,7 @@ def _run(
         state, started_from = start_state(machine, initial)
     else:
         state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
-        started_from = (workdir.read_json(folder / "provenance.json") or {}).get("init_from")
+        started_from = read_object(folder / "provenance.json").get("init_from")
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     origin = provenance.collect(splits.provenance(), replicas.count, parameters, count(machine))
     if started_from:
@@ -97,7 +101,7 @@ def _run(
     start = checkpoints.latest_step() or 0
     if start:
         state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())
-    workdir.write_json(folder / "provenance.json", origin)
+    write_json(folder / "provenance.json", origin)
     writer = MetricsWriter(folder, start, config.log_gradients)
     state = replicas.replicate(state)
 
@@ -129,7 +133,7 @@ def _run(
 
     def status(state: str, step: int, message: str = "") -> None:
         seconds = seconds_before + time.monotonic() - begun
-        workdir.write_status(folder, state, step, config.steps, seconds, message)
+        write_status(folder, state, step, config.steps, seconds, message)
 
     def finish(state: str, step: int, message: str = "", stop: Stop | None = None) -> Outcome:
         checkpoints.wait()

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from resinc import data, networks
 from resinc.data import augment
 from resinc.probes import PROBES, Subject
-from resinc.train import workdir
+from resinc.runs.files import read_object, write_json
 from resinc.train.assemble import Machine
 from resinc.train.state import State
 
@@ -56,7 +56,7 @@ def measure(
         batch=examples(splits.train, BATCH_EXAMPLES),
         test=examples(splits.test, TEST_EXAMPLES),
     )
-    found = workdir.read_json(folder / FILE) or {}
+    found = read_object(folder / FILE)
     for name in names:
         found.setdefault(name, {})[str(int(state.step))] = PROBES[name].measure(subject)
-    workdir.write_json(folder / FILE, found)
+    write_json(folder / FILE, found)

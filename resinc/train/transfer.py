@@ -11,7 +11,10 @@ from ml_collections import ConfigDict
 from resinc import config as config_file
 from resinc.errors import InputError
 from resinc.registry import lookup
-from resinc.train import provenance, workdir
+from resinc.runs.files import write_json
+from resinc.runs.lock import held
+from resinc.runs.status import write_status
+from resinc.train import provenance
 from resinc.train.assemble import assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
@@ -71,7 +74,7 @@ def import_weights(
         {"name": config.data.name}, machine.replicas.count, parameters, count(machine)
     )
     origin["imported"] = source
-    with workdir.held(folder):
+    with held(folder):
         if any(path.name != "lock" for path in folder.iterdir()):
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
         _write_run(folder, state, config_file.to_dict(config), origin)
@@ -83,10 +86,10 @@ def _write_run(folder: Path, state: Any, config: dict[str, Any], origin: dict[st
     checkpoints.save(state, config, origin, None)
     checkpoints.wait()
     checkpoints.close()
-    workdir.write_json(folder / "provenance.json", origin)
-    workdir.write_status(folder, "done", 0, 0, 0.0, f"imported from {origin['imported']['file']}")
+    write_json(folder / "provenance.json", origin)
+    write_status(folder, "done", 0, 0, 0.0, f"imported from {origin['imported']['file']}")
     # Last: without it there is no run.
-    workdir.write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config)
 
 
 def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Moved:

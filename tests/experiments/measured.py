@@ -3,7 +3,7 @@
 from resinc import config as config_lib
 from resinc.measure.chain import parse, shapes
 from resinc.report.rows import Row
-from resinc.report.state import CellState
+from resinc.runs.status import CellState
 
 
 def measured(cell, faster, faster_step, state=CellState.DONE, device="cpu"):

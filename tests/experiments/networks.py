@@ -3,7 +3,7 @@
 import numpy as np
 
 from resinc.report.rows import Point, Row
-from resinc.report.state import CellState
+from resinc.runs.status import CellState
 
 
 def done(block, depth, seed, test, *, train=1.0, validation=None, config=None, **fields):

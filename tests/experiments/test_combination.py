@@ -9,8 +9,8 @@ from resinc import networks, report
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
 from resinc.report.rows import Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests.experiments.networks import done
 
 

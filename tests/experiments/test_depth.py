@@ -12,8 +12,8 @@ from experiments import EXPERIMENTS, depth
 from resinc import config as config_lib
 from resinc import report
 from resinc.errors import InputError
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests import fabricated
 
 

@@ -6,8 +6,8 @@ from experiments import generalisation
 from resinc import report
 from resinc.errors import InputError
 from resinc.report.rows import Point, Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 
 
 def row(block, depth, seed, train, gap):

@@ -8,8 +8,8 @@ from resinc import report
 from resinc.errors import InputError
 from resinc.launch.cell import check_cells
 from resinc.report.rows import Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests.experiments.networks import done
 
 

@@ -10,8 +10,8 @@ from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
 from resinc.probes import check_probes
 from resinc.report.rows import Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests.experiments.networks import done
 
 MEASURED = {

@@ -9,8 +9,8 @@ from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
 from resinc.launch.cell import check_cells
 from resinc.report.rows import Point, Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests.experiments.measured import measured
 
 WORSE = {experiment.PARAMETERS: 2.0, experiment.MULTIPLY_ADDS: 2.0, experiment.DENSE: 2.0}

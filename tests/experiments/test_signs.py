@@ -7,8 +7,8 @@ from resinc import config as config_lib
 from resinc import report
 from resinc.errors import InputError
 from resinc.report.rows import Row
-from resinc.report.state import CellState
 from resinc.report.statistics import Verdict
+from resinc.runs.status import CellState
 from tests.experiments.networks import done
 
 

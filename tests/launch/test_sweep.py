@@ -17,7 +17,7 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
 from resinc.launch.sweep import last_words, run_sweep
-from resinc.report.state import CellState, state_of
+from resinc.runs.status import CellState, state_of
 from tests.fabricated import write
 
 FAKE = Path(__file__).parent / "fake_train.py"

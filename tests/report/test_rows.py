@@ -10,8 +10,8 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import read_rows, read_sweep
 from resinc.report.rows import varying
-from resinc.report.state import CellState
 from resinc.report.table import Table, percent, runs_csv
+from resinc.runs.status import CellState
 from tests import fabricated
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resinc.errors import InputError
-from resinc.train import workdir
+from resinc.runs.lock import held
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics
@@ -109,7 +109,7 @@ def test_checkpoint_of_other_model_is_refused(finished, tmp_path):
 
 def test_folder_in_use_is_refused(tmp_path):
     with (
-        workdir.held(tmp_path),
+        held(tmp_path),
         pytest.raises(InputError, match="in use by another process"),
     ):
         train(config(), tmp_path)

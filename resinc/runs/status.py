@@ -1,10 +1,11 @@
-"""How one cell of a sweep stands, from the files in its folder."""
+"""How a run stands: what its trainer writes to status.json, and what others make of it."""
 
-import fcntl
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from resinc.runs.files import read_object, write_json
+from resinc.runs.lock import is_held
 
 
 class CellState(StrEnum):
@@ -29,27 +30,29 @@ def state_of(workdir: Path) -> CellState:
     return CellState.UNFINISHED if begun else CellState.NEW
 
 
-def is_held(workdir: Path) -> bool:
-    """Whether a process holds the lock; the kernel drops it when that process ends."""
-    try:
-        with (workdir / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def read_status(workdir: Path) -> dict[str, Any]:
     """status.json, or {} where it is missing or damaged."""
     return read_object(workdir / "status.json")
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object, or {} where the file is missing or damaged."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def write_status(
+    workdir: Path, state: str, step: int, steps: int, seconds: float, message: str = ""
+) -> None:
+    """Say how the run stands: running, done, diverged, interrupted or failed.
+
+    Args:
+      workdir: of the run.
+      state: one of the five words.
+      step: updates made.
+      steps: updates asked for.
+      seconds: spent on this run over all restarts.
+      message: why, where it did not end well.
+    """
+    status = {
+        "state": state,
+        "step": step,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "message": message,
+    }
+    write_json(workdir / "status.json", status)
