@@ -1,0 +1,60 @@
+"""Where a result came from, as far as no device need be asked: code, versions, the CPU."""
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+
+import resinc
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
+CODE = (":(top)*.py", ":(top)pyproject.toml")
+
+
+def versions() -> dict[str, str]:
+    """Of resinc, Python and the packages that the numbers depend on."""
+    installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"resinc": resinc.__version__, "python": platform.python_version(), **installed}
+
+
+def commit() -> str:
+    """Of the checkout that this file lies in; empty for an installed copy."""
+    return _git("rev-parse", "HEAD")
+
+
+def is_dirty() -> bool:
+    """Whether code was changed and not committed.
+
+    Results that were written meanwhile, tracked too, change no run.
+    """
+    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE))
+
+
+def cpu_kind() -> str:
+    """The CPU's model, since each kind rounds its own way; "" where the system does not tell.
+
+    Virtual machines often say no more than "AMD EPYC": the numbers tell.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor()
+    about = {name.strip(): value.strip() for name, _, value in (s.partition(":") for s in lines)}
+    numbers = [f"{n.split()[-1]} {about[n]}" for n in ("cpu family", "model") if n in about]
+    name = about.get("model name", platform.machine())
+    return f"{name} ({', '.join(numbers)})" if numbers else name
+
+
+def _git(*command: str) -> str:
+    try:
+        answer = subprocess.run(
+            ["git", *command],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
