@@ -86,7 +86,7 @@ def from_json(path: str | Path) -> ConfigDict:
       InputError: the file is missing or does not hold a JSON object.
     """
     try:
-        values = json.loads(Path(path).read_text())
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the config {str(path)!r}: {error}") from None
     if not isinstance(values, dict):

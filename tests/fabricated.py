@@ -105,7 +105,7 @@ def provenance(dataset: str, cell: Cell) -> dict[str, Any]:
 
 def write(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, sort_keys=True))
+    path.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
 
 
 def _evaluation(step: int, split: str, error: float) -> dict[str, Any]:

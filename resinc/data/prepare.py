@@ -106,7 +106,7 @@ def _exclusive(spec: Spec, directory: Path) -> Iterator[Path]:
     """
     staging = directory / f".resinc-{spec.name}"
     staging.mkdir(parents=True, exist_ok=True)
-    with (staging / "lock").open("w") as lock:
+    with (staging / "lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

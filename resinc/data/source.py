@@ -45,7 +45,7 @@ def condition(spec: Spec, directory: Path) -> Condition:
     """Look at the files of a set in milliseconds: all there, whole, as many records as promised."""
     home = set_directory(spec, directory)
     try:
-        text = (home / "dataset_info.json").read_text()
+        text = (home / "dataset_info.json").read_text(encoding="utf-8")
     except PermissionError as error:
         return Condition("damaged", f"{error.filename} is not readable", replaceable=False)
     except (FileNotFoundError, NotADirectoryError):

@@ -55,8 +55,8 @@ its 95&nbsp;% interval over seeds.</p></footer>
 </html>
 """)
 
-EXTRA_CSS = (Path(__file__).parent / "claims.css").read_text()
-SCRIPT = (Path(__file__).parent / "claims.js").read_text()
+EXTRA_CSS = (Path(__file__).parent / "claims.css").read_text(encoding="utf-8")
+SCRIPT = (Path(__file__).parent / "claims.js").read_text(encoding="utf-8")
 
 
 def write(folder: Path, out: Path) -> Path:
@@ -72,7 +72,7 @@ def write(folder: Path, out: Path) -> Path:
     results = read_results(folder)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page(results, _way(out.parent, folder)))
+        out.write_text(page(results, _way(out.parent, folder)), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from None
     return out

@@ -20,7 +20,7 @@ def held(workdir: Path) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        lock = open(workdir / "lock", "w")  # noqa: SIM115
+        lock = open(workdir / "lock", "w", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"workdir {str(workdir)!r} cannot be written: {error.strerror}") from error
     with lock:
@@ -41,7 +41,7 @@ def held(workdir: Path) -> Iterator[None]:
 def is_held(workdir: Path) -> bool:
     """Whether a process holds the lock; the kernel drops it when that process ends."""
     try:
-        with (workdir / "lock").open() as lock:
+        with (workdir / "lock").open(encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

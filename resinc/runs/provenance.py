@@ -36,7 +36,7 @@ def cpu_kind() -> str:
     Virtual machines often say no more than "AMD EPYC": the numbers tell.
     """
     try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
         return platform.processor()
     about = {name.strip(): value.strip() for name, _, value in (s.partition(":") for s in lines)}

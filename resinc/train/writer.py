@@ -74,7 +74,7 @@ def _open_until(path: Path, step: int) -> Any:
     """Open for appending after the lines of steps up to `step`; a half-written line goes too."""
     kept = []
     if path.exists():
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 if json.loads(line)["step"] > step:
                     break
@@ -82,6 +82,6 @@ def _open_until(path: Path, step: int) -> Any:
                 break
             kept.append(line + "\n")
     part = path.with_name(path.name + ".part")
-    part.write_text("".join(kept))
+    part.write_text("".join(kept), encoding="utf-8")
     os.replace(part, path)
-    return path.open("a")
+    return path.open("a", encoding="utf-8")
