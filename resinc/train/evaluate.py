@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -18,6 +19,8 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, init_state
 from resinc.train.step import Examples, make_eval_step
+from resinc.weights.finite import refuse_non_finite
+from resinc.weights.variables import flatten
 
 
 class Result(NamedTuple):
@@ -129,7 +132,8 @@ def evaluate_folder(
       The checkpoint's step, and a result per split that is not empty.
 
     Raises:
-      InputError: no run or no such checkpoint there, or its data is missing.
+      InputError: no run or no such checkpoint there, its weights are not finite, or its data is
+        missing.
     """
     if not (folder / "config.json").exists():
         raise InputError(f"no run in {str(folder)!r}: it has no config.json")
@@ -138,6 +142,9 @@ def evaluate_folder(
     step = checkpoints.step_of(which)
     splits = data.load(machine.config.data)
     like = init_state(machine.network, machine.optimizer, splits.spec.image_shape, 0)
-    state = machine.replicas.replicate(checkpoints.restore_state(step, like))
+    state = checkpoints.restore_state(step, like)
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    refuse_non_finite(flatten(jax.device_get(variables)), f"step {step} of {str(folder)!r}")
+    state = machine.replicas.replicate(state)
     normalizer = augment.normalizer(splits.train.image, machine.config.data.normalize)
     return step, Evaluator(machine, splits, normalizer)(state, names)

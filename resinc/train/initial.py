@@ -13,6 +13,7 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.grow import identity_blocks
 from resinc.train.parallel import AXIS
 from resinc.train.state import State, draw, first_state, variable_shapes
+from resinc.weights.finite import refuse_non_finite
 from resinc.weights.layouts import OWN
 from resinc.weights.match import Match, match, refuse
 from resinc.weights.variables import Flat, checksum, flatten, nest
@@ -46,7 +47,8 @@ def from_run(machine: Machine) -> Initial:
     of blocks that the other network has not.
 
     Raises:
-      InputError: no such run or checkpoint, or any other difference in names or shapes.
+      InputError: no such run or checkpoint, weights that are not finite, or any other difference
+        in names or shapes.
     """
     named = machine.config.init_from
     folder, which = _folder_and_step(named)
@@ -56,6 +58,7 @@ def from_run(machine: Machine) -> Initial:
     step = checkpoints.step_of(which)
     there = flatten(checkpoints.restore_weights(step))
     checkpoints.close()
+    refuse_non_finite(there, f"init_from: step {step} of {str(folder)!r}")
     like = shapes(machine)
     ours = flatten(like)
     matched = match(OWN, there, ours)

@@ -19,6 +19,7 @@ from resinc.train.assemble import assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
 from resinc.weights import files
+from resinc.weights.finite import refuse_non_finite
 from resinc.weights.layout import KERAS, check_model
 from resinc.weights.layouts import LAYOUTS, guess
 from resinc.weights.match import convert, match
@@ -50,8 +51,8 @@ def import_weights(
       new_head: draw the head from the seed where the file's has other classes, or none.
 
     Raises:
-      InputError: the config, the file or the folder cannot be used, or the weights do not fit the
-        network; nothing was written.
+      InputError: the config, the file or the folder cannot be used, or the weights are not finite
+        or do not fit the network; nothing was written.
     """
     machine = assemble(config)
     like = shapes(machine)
@@ -63,6 +64,9 @@ def import_weights(
     what = f"{str(file)!r} in layout {name!r}"
     matched = match(layout, arrays, ours)
     afresh, said = fit(machine, matched, ours, what, new_head, auxiliary=True)
+    refuse_non_finite(
+        arrays, repr(str(file)), {layout.name(path, ours) or "": path for path in ours}
+    )
     source = {
         "file": str(file),
         "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
@@ -102,7 +106,8 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
       out: ends in .safetensors.
 
     Raises:
-      InputError: no such run, checkpoint or layout, or the run's network is not of that layout.
+      InputError: no such run, checkpoint or layout, the run's network is not of that layout, or
+        its weights are not finite.
     """
     if not (folder / "config.json").exists():
         raise InputError(f"no run in {str(folder)!r}: it has no config.json")
@@ -118,6 +123,7 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
     step = checkpoints.step_of(which)
     ours = flatten(checkpoints.restore_weights(step))
     checkpoints.close()
+    refuse_non_finite(ours, f"step {step} of {str(folder)!r}")
     arrays = convert(layout, ours)
     about = {
         # What readers of safetensors expect there: whose tensors these are.

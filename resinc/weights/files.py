@@ -84,7 +84,8 @@ def _optional(module: str, path: Path) -> Any:
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float32, copy=False) if array.dtype.kind in "fV" else array
+    with np.errstate(over="ignore"):  # An infinity is refused with its name, later.
+        return array.astype(np.float32, copy=False) if array.dtype.kind in "fV" else array
 
 
 def _torch(path: Path) -> Arrays:
