@@ -4,6 +4,7 @@ Heavy imports wait until a subcommand needs them.
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -131,6 +132,10 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
 
     sweep = read_sweep(args.root)
     result = load_experiment(args.experiment).report(sweep.rows)
+    if sweep.left_over:
+        names = "; ".join(sweep.left_over)
+        note = f"Left out, because the present plan of the sweep does not have them: {names}."
+        result = dataclasses.replace(result, notes=[*result.notes, note])
     report.write(result, sweep.rows, args.out, sweep.about)
     print(f"{result.answer}\nlook at {args.out / 'index.html'} (figure.png, table.md beside it)")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
+from resinc.runs.cell import Label
 
 SEED = "--config.seed="
 TASKS = ("train", "measure")  # Subcommands of resinc that fill the folder of a run.
@@ -27,6 +28,8 @@ class Cell:
       start: name of the cell of the same sweep whose last checkpoint this one starts from; it
         waits until that one is done. Not part of the name.
       task: one of TASKS.
+      labels: what a report selects runs by, e.g. {"kind": "plain", "depth": 56}; stored in the
+        run's folder and in sweep.json, neither part of the name nor of the config.
     """
 
     config: str
@@ -35,6 +38,7 @@ class Cell:
     shared: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
     task: str = "train"
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -89,14 +93,19 @@ def check_cells(cells: Sequence[Cell]) -> None:
     """Check that no two cells would share a folder, and that each can be started some time.
 
     Raises:
-      InputError: there are no cells, two have one name, one has an unknown task, or it starts from
-        a cell that is not there or from itself.
+      InputError: there are no cells, two have one name, one has an unknown task or a label that is
+        no text, number or truth value, or it starts from a cell that is not there or from itself.
     """
     _check_unique(cells)
     by_name = {cell.name: cell for cell in cells}
     for cell in cells:
         if cell.task not in TASKS:
             raise InputError(f"task {cell.task!r} of cell {cell.name!r}: not {' or '.join(TASKS)}")
+        for label, value in cell.labels.items():
+            if not isinstance(value, Label):
+                raise InputError(
+                    f"label {label}={value!r} of cell {cell.name!r} is no str, int, float or bool"
+                )
         way = [cell.name]
         while start := by_name[way[-1]].start:
             if start not in by_name:

@@ -18,6 +18,7 @@ from resinc.launch.experiment import load_experiment, settings
 from resinc.launch.local import Job, make_slots
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
+from resinc.runs.cell import write_labels
 from resinc.runs.files import write_json
 from resinc.runs.lock import is_held
 from resinc.runs.status import CellState, read_status, state_of
@@ -93,7 +94,7 @@ def run_sweep(
                 workdir = root / cell.name
                 todo.append(Job(cell.name, workdir, command(cell, workdir), cell.start))
         view.skip_done(len(summary.done))
-        book = _Book(summary, view)
+        book = _Book(summary, view, {cell.name: cell for cell in cells})
         summary.stopped_by = run(todo, workers, found, environment, book)
         begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
@@ -164,9 +165,10 @@ def last_words(log: Path) -> str:
 class _Book:
     """Keeps the summary and the view while a launcher runs."""
 
-    def __init__(self, summary: Summary, view: SweepView):
+    def __init__(self, summary: Summary, view: SweepView, cells: Mapping[str, Cell]):
         self._summary = summary
         self._view = view
+        self._cells = cells
 
     def ready(self, job: Job) -> bool:
         return not job.after or job.after in self._summary.done
@@ -184,6 +186,7 @@ class _Book:
             self._summary.done.append(job.name)
             self._view.skipped(job.name, "done", "by another process")
         else:
+            write_labels(job.workdir, self._cells[job.name].labels)
             return True
         return False
 
@@ -244,6 +247,7 @@ def _write_about(
             "name": cell.name,
             "recipe": cell.recipe,
             "flags": cell.flags_in(root),
+            "labels": dict(cell.labels),
             "config": config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root))),
         }
         for cell in cells

@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 
 from resinc.config import completed, flatten
 from resinc.errors import InputError
+from resinc.runs.cell import Label, read_labels
 from resinc.runs.files import read_object
 from resinc.runs.status import CellState, read_status, state_of
 
 
 class Point(NamedTuple):
-    """One measurement: error as a fraction, loss in nats."""
+    """One measurement: error as a fraction, loss in nats, over so many examples (0: unknown)."""
 
     step: int
     error: float
     loss: float
+    examples: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Row:
       evals: split -> exact evaluations; "train" holds only the last step's.
       gradients: step -> {path of an array: norm of its gradient}, in depth order; if logged.
       measurements: what measurements.json holds: of a probe, {step as text: value}.
+      labels: what the sweep calls the cell by; {} of runs from before there were labels.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Row:
     evals: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     gradients: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     measurements: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Label] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -66,14 +70,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is known of the sweep as a whole: its cells and how it was started."""
+    """What is known of the sweep as a whole.
+
+    Attributes:
+      rows: of the cells of its present plan, sweep.json; of all there are where it has none.
+      about: how it was started.
+      left_over: names of runs in its folder that the present plan does not have; in no report.
+    """
 
     rows: tuple[Row, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    left_over: tuple[str, ...] = ()
 
 
 def read_rows(root: str | Path) -> list[Row]:
-    """Read every cell under `root`, and those that sweep.json lists but nothing began.
+    """Read every cell that sweep.json lists, begun or not; all under `root` where it lists none.
 
     Raises:
       InputError: there is no sweep.
@@ -91,30 +102,44 @@ def read_sweep(root: str | Path) -> Sweep:
     if not root.is_dir():
         raise InputError(f"no sweep in {str(root)!r}: there is no such folder")
     about = read_object(root / "sweep.json")
-    listed = {cell["name"]: cell for cell in about.get("cells", [])}
+    cells = about.get("cells")
+    known = [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+    planned = {cell["name"]: cell for cell in known if isinstance(cell.get("name"), str)}
     marks = ("config.json", "status.json", "log.txt")
     found = {d.name for d in root.iterdir() if any((d / mark).is_file() for mark in marks)}
-    names = sorted(found | listed.keys(), key=_natural)
+    names = sorted(planned or found, key=_natural)
     if not names:
         raise InputError(f"no sweep in {str(root)!r}: no folder in it holds a run")
-    rows = tuple(read_row(root / name, listed.get(name, {}).get("config", {})) for name in names)
-    return Sweep(rows, {key: value for key, value in about.items() if key != "cells"})
+    return Sweep(
+        rows=tuple(read_row(root / name, planned.get(name)) for name in names),
+        about={key: value for key, value in about.items() if key != "cells"},
+        left_over=tuple(sorted(found - set(names), key=_natural)),
+    )
 
 
-def read_row(workdir: Path, planned: Mapping[str, Any]) -> Row:
+def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     """Read one cell; missing and half-written files leave gaps, never an error.
 
     Args:
       workdir: its folder, which may not exist.
-      planned: its config as the sweep would start it, for a cell that nothing began.
+      planned: the cell's entry in sweep.json, if it has one: its "config" as the sweep would start
+        it, for a cell that nothing began, and its "labels", before those of an earlier plan.
     """
+    planned = planned or {}
     status = read_status(workdir)
-    config = dict(flatten(completed(read_object(workdir / "config.json") or planned)))
+    config = dict(
+        flatten(completed(read_object(workdir / "config.json") or planned.get("config", {})))
+    )
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
     for line in _lines(workdir / "metrics.jsonl"):
         try:
-            point = Point(int(line["step"]), float(line["error"]), float(line["loss"]))
+            point = Point(
+                int(line["step"]),
+                float(line["error"]),
+                float(line["loss"]),
+                int(line.get("count", 0)),
+            )
             place = train if line["kind"] == "train" else evals.setdefault(line["split"], {})
         except (KeyError, TypeError, ValueError):
             continue
@@ -136,6 +161,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any]) -> Row:
             if line.keys() >= {"step", "norms"}
         },
         measurements=read_object(workdir / "measurements.json"),
+        labels=planned.get("labels") or read_labels(workdir),
     )
 
 

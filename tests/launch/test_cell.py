@@ -63,6 +63,14 @@ def test_the_task_is_the_subcommand():
         check_cells([Cell("c.py", task="meassure")])
 
 
+def test_a_label_is_text_a_number_or_a_truth_value_and_not_part_of_the_name():
+    cell = Cell("c.py", {"depth": 8}, labels={"kind": "plain", "depth": 8, "best": True, "lr": 0.1})
+    check_cells([cell])
+    assert cell.name == "depth=8"
+    with pytest.raises(InputError, match=r"label depths=\(8, 20\) of cell 'default' is no str"):
+        check_cells([Cell("c.py", labels={"depths": (8, 20)})])
+
+
 def test_every_network_has_its_first_seed_before_any_has_its_second():
     cells = [
         Cell("configs/digits.py", {"depth": depth}, {"seed": seed, "batch_size": size})

@@ -17,6 +17,7 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
 from resinc.launch.sweep import last_words, run_sweep
+from resinc.report import read_rows
 from resinc.runs.status import CellState, state_of
 from tests.fabricated import write
 
@@ -206,3 +207,21 @@ def test_last_words_are_the_exception_of_the_last_start(tmp_path):
     log.write_text("$ a\nValueError: old\n$ b\nTraceback:\n  x\nOSError: new\n----------\n")
     assert last_words(log) == "OSError: new"
     assert last_words(tmp_path / "none") == ""
+
+
+def test_labels_are_in_the_folder_when_the_run_starts_and_come_back_with_its_row(
+    tmp_path, monkeypatch
+):
+    todo = [replace(cell, labels={"kind": "plain", "depth": 8}) for cell in cells(2)]
+    sweep(tmp_path, monkeypatch, "quit", "done", todo=todo)
+    (tmp_path / "sweep.json").rename(tmp_path / "moved")
+    assert [row.labels for row in read_rows(tmp_path)] == [{"kind": "plain", "depth": 8}] * 2
+
+
+def test_labels_of_the_present_plan_come_before_those_that_a_run_was_started_with(
+    tmp_path, monkeypatch
+):
+    for kind in ("flat", "plain"):
+        todo = [replace(cell, labels={"kind": kind}) for cell in cells(1)]
+        sweep(tmp_path, monkeypatch, "done", todo=todo)
+    assert [row.labels for row in read_rows(tmp_path)] == [{"kind": "plain"}]

@@ -44,14 +44,37 @@ def test_a_half_written_line_and_missing_files_leave_gaps(tmp_path):
     assert bare.state == CellState.NEW
 
 
+def plan(root, *cells):
+    listed = [
+        {"name": c.name, "config": {"model": {"depth": 8}, "steps": 120}, "labels": dict(c.labels)}
+        for c in cells
+    ]
+    fabricated.write(root / "sweep.json", {"command": "resinc sweep", "cells": listed})
+
+
 def test_cells_that_nothing_began_are_listed(tmp_path):
-    fabricated.run(tmp_path, cell(0))
-    planned = {"name": "depth=8,seed=1", "config": {"model": {"depth": 8}, "steps": 120}}
-    fabricated.write(tmp_path / "sweep.json", {"command": "resinc sweep", "cells": [planned]})
+    fabricated.run(tmp_path, cell(0), 0.25)
+    plan(tmp_path, cell(0), cell(1))
     sweep = read_sweep(tmp_path)
     assert sweep.about == {"command": "resinc sweep"}
     assert [row.state for row in sweep.rows] == [CellState.DONE, CellState.NEW]
     assert sweep.rows[1].config["model.depth"] == 8
+
+
+def test_runs_of_an_earlier_plan_are_left_out_and_named(tmp_path):
+    for seed in range(3):
+        fabricated.run(tmp_path, cell(seed), 0.25)
+    plan(tmp_path, cell(1))
+    sweep = read_sweep(tmp_path)
+    assert [row.name for row in sweep.rows] == ["depth=8,seed=1"]
+    assert sweep.left_over == ("depth=8,seed=0", "depth=8,seed=2")
+
+
+@pytest.mark.parametrize("cells", [None, 3, ["x", {"no": "name"}, {"name": 3}]])
+def test_a_plan_that_says_nothing_leaves_all_runs_in(tmp_path, cells):
+    fabricated.run(tmp_path, cell(0), 0.25)
+    fabricated.write(tmp_path / "sweep.json", {"cells": cells})
+    assert len(read_rows(tmp_path)) == 1
 
 
 def test_shallow_cells_come_first(tmp_path):

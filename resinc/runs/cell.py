@@ -1,0 +1,20 @@
+"""The cell.json of a run: what the sweep that started it knows of it, and its config does not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from resinc.runs.files import read_object, write_json
+
+Label = str | int | float | bool
+
+
+def write_labels(workdir: Path, labels: Mapping[str, Label]) -> None:
+    """Store what reports select the run by; the folder is made if need be."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_json(workdir / "cell.json", {"labels": dict(labels)})
+
+
+def read_labels(workdir: Path) -> dict[str, Label]:
+    """The labels; {} of a run that was started alone, before there were labels, or is damaged."""
+    labels = read_object(workdir / "cell.json").get("labels")
+    return labels if isinstance(labels, dict) else {}
