@@ -24,7 +24,17 @@ def _cosine(section: Any, lr: float, steps: int) -> Schedule:
 
 
 def _linear(section: Any, lr: float, steps: int) -> Schedule:
-    return optax.linear_schedule(lr, 0.0, steps)
+    """To 0 at the end of the run, after a warm-up that rises. Goyal et al. 2017, section 2.2."""
+    warmup_steps = _warmup_steps(section, steps)
+    decay = optax.linear_schedule(lr, 0.0, steps - warmup_steps)
+    if not warmup_steps:
+        return decay
+    rise = optax.linear_schedule(section.warmup_factor * lr, lr, warmup_steps)
+    return optax.join_schedules([rise, decay], [warmup_steps])
+
+
+def _warmup_steps(section: Any, steps: int) -> int:
+    return round(section.warmup * steps)
 
 
 def _constant(section: Any, lr: float, steps: int) -> Schedule:
@@ -35,9 +45,10 @@ SCHEDULES = {"step": _step, "cosine": _cosine, "linear": _linear, "constant": _c
 
 
 def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
-    """Learning rate by step, counted from 0, after a warm-up at a constant lower rate.
+    """Learning rate by step, counted from 0, after a warm-up.
 
-    The warm-up is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to 0.1.
+    The warm-up is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to 0.1. That
+    of "linear" rises from the lower rate to the full one instead of jumping.
 
     Args:
       section: `config.schedule`.
@@ -47,15 +58,16 @@ def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     Raises:
       InputError: an unknown name, or a fraction outside [0, 1].
     """
-    schedule = lookup(SCHEDULES, section.name, "schedule")(section, lr, steps)
+    make = lookup(SCHEDULES, section.name, "schedule")
     for name, fraction in [
         ("warmup", section.warmup),
         *(("boundaries", f) for f in section.boundaries),
     ]:
         if not 0 <= fraction <= 1:
             raise InputError(f"schedule.{name} {fraction} is not a fraction of the run, 0 to 1")
-    warmup_steps = round(section.warmup * steps)
-    if not warmup_steps:
+    schedule = make(section, lr, steps)
+    warmup_steps = _warmup_steps(section, steps)
+    if section.name == "linear" or not warmup_steps:
         return schedule
     low = section.warmup_factor * lr
     return lambda step: jnp.where(step < warmup_steps, low, schedule(step))

@@ -37,6 +37,18 @@ def test_shorter_run_scales_its_schedule():
     )
 
 
+def test_linear_rises_in_the_warm_up_and_falls_to_zero_at_the_end():
+    config = base.get_config()
+    config.steps = 100
+    config.schedule.update(name="linear", warmup=0.2)
+    np.testing.assert_allclose(
+        rates(config, [0, 10, 20, 60, 99, 100]),
+        [0.01, 0.055, 0.1, 0.05, 0.1 / 80, 0.0],
+        rtol=1e-5,
+        atol=1e-8,
+    )
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedule_starts_at_the_peak_and_never_rises(name):
     config = base.get_config()
