@@ -45,6 +45,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.shortcut_scale = 1.0  # Constant factor of the shortcut; He et al. 2016, Table 1.
     config.model.gate_bias = -6.0  # At the start, of the gating merges; same table.
     config.model.norm = "batch"  # Or "none": every convolution then has a bias instead.
+    # Around an image: "zero", or "circular", its opposite edges. Maps of 2x2 pixels are all border:
+    # only without one is a gradient that fades the work of depth.
+    config.model.padding = "zero"
     config.model.zero_last_norm = False  # A branch's last BatchNorm scale starts at 0.
     config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
     config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.
@@ -76,7 +79,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.schedule.name = "step"  # A key of resinc.train.optimizer.SCHEDULES.
     config.schedule.boundaries = (0.5, 0.75)  # Fractions of `steps`: 32k and 48k of 64k.
     config.schedule.factor = 0.1  # Multiplies the rate at each boundary.
-    config.schedule.warmup = 0.0  # Fraction of `steps` spent at warmup_factor * lr.
+    config.schedule.warmup = (
+        0.0  # Fraction of `steps` at warmup_factor * lr; "linear" rises from it.
+    )
     config.schedule.warmup_factor = 0.1  # He et al.: 0.01 instead of 0.1 for the 110-layer net.
 
     config.parallel = ConfigDict()

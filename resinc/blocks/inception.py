@@ -11,6 +11,7 @@ from resinc.errors import InputError
 from resinc.ops.layers import ConvUnit, Layers
 from resinc.ops.merge import join
 from resinc.ops.pool import max_pool
+from resinc.ops.wrap import wrap
 
 
 class Filters(NamedTuple):
@@ -67,7 +68,8 @@ class InceptionModule(nn.Module):
                 y = unit(f"branch{branch}_conv1", x, reduce, 1) if reduce else x
                 parts.append(unit(f"branch{branch}_conv2", y, features, size, stride))
         if filters.pool:
-            pooled = max_pool(x, 3, stride, padding=1)
+            around = wrap(x, 3, 3) if self.layers.circular else x
+            pooled = max_pool(around, 3, stride, padding=0 if self.layers.circular else 1)
             if filters.project:
                 pooled = unit("branch4_conv1", pooled, filters.project, 1)
             parts.append(pooled)

@@ -18,6 +18,7 @@ from resinc.registry import lookup
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 NORMS = ("batch", "none")
+PADDINGS = ("zero", "circular")
 
 
 def layers_of(section: Any, norm_axis: str | None, **own: Any) -> Callable[..., Layers]:
@@ -33,6 +34,8 @@ def layers_of(section: Any, norm_axis: str | None, **own: Any) -> Callable[..., 
     """
     if section.norm not in NORMS:
         raise InputError(f"model.norm {section.norm!r} is not one of {', '.join(NORMS)}")
+    if section.padding not in PADDINGS:
+        raise InputError(f"model.padding {section.padding!r} is not one of {', '.join(PADDINGS)}")
     settings = {
         "shortcut": lookup(SHORTCUTS, section.shortcut, "shortcut"),
         "merge": lookup(MERGES, section.merge, "merge"),
@@ -40,6 +43,7 @@ def layers_of(section: Any, norm_axis: str | None, **own: Any) -> Callable[..., 
         "norm": section.norm,
         "norm_decay": section.batch_norm_decay,
         "norm_axis": norm_axis if section.sync_batch_norm else None,
+        "circular": section.padding == "circular",
         "zero_last_norm": section.zero_last_norm,
         "shortcut_scale": section.shortcut_scale,
         "branch_scale": section.branch_scale,

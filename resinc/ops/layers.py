@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc.ops.conv import conv2d
+from resinc.ops.wrap import wrap
 
 # He et al. 2015b (arXiv 1502.01852), eq. 10: normal, not truncated, variance 2 / fan-in.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
@@ -20,6 +21,8 @@ class Conv(nn.Module):
     Attributes:
       kernel_size: pixels, (height, width) or one number for both.
       padding: "SAME" or "VALID", see `ops.conv.conv2d`.
+      circular: "SAME" then surrounds the image by its opposite edges instead of zeros, so that no
+        pixel is nearer to a border than another.
       groups: of channels.
       bias: add one number per feature; needless where a BatchNorm follows.
     """
@@ -28,6 +31,7 @@ class Conv(nn.Module):
     kernel_size: int | tuple[int, int] = 3
     stride: int = 1
     padding: str = "SAME"
+    circular: bool = False
     groups: int = 1
     bias: bool = False
     dtype: jnp.dtype = jnp.float32
@@ -39,7 +43,10 @@ class Conv(nn.Module):
         shape = (kh, kw, x.shape[-1] // self.groups, self.features)
         kernel = self.param("kernel", he_normal, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
-        y = conv2d(x, kernel, self.stride, self.padding, self.groups)
+        padding = self.padding
+        if self.circular and padding == "SAME":
+            x, padding = wrap(x, kh, kw), "VALID"
+        y = conv2d(x, kernel, self.stride, padding, self.groups)
         if self.bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             y = y + jnp.broadcast_to(bias.astype(self.dtype), y.shape)
@@ -71,6 +78,7 @@ class Layers:
         through.
       gate_bias: at the start, of the gating merges.
       projection_norm: whether a projection shortcut has a norm; pre-activation has none.
+      circular: whether convolutions, and the pooling of a module, see opposite edges at a border.
       train: whether this is a training step (of dropout).
     """
 
@@ -86,6 +94,7 @@ class Layers:
     stop_branch: bool = False
     gate_bias: float = -6.0
     projection_norm: bool = True
+    circular: bool = False
     train: bool = False
 
 
@@ -127,6 +136,7 @@ def make_layers(
     norm_epsilon: float = 1e-5,
     norm_axis: str | None = None,
     bias: bool = False,
+    circular: bool = False,
     zero_last_norm: bool = False,
     **merging: float | bool,
 ) -> Layers:
@@ -143,6 +153,7 @@ def make_layers(
       norm_axis: replica axis to normalise over; None normalises each replica by itself, as the
         papers did.
       bias: of convolutions, even where a norm follows.
+      circular: see `Conv`.
       zero_last_norm: the scale of `last_norm` starts at 0, so that a residual block starts as its
         shortcut (Goyal et al. 2017, section 5.1).
       **merging: the other fields of `Layers`.
@@ -161,12 +172,13 @@ def make_layers(
     elif zero_last_norm:
         last_norm = functools.partial(batch_norm, scale_init=nn.initializers.zeros)
     return Layers(
-        conv=functools.partial(Conv, dtype=dtype, bias=bias or norm == "none"),
+        conv=functools.partial(Conv, dtype=dtype, bias=bias or norm == "none", circular=circular),
         norm=batch_norm,
         last_norm=last_norm,
         act=nn.relu,
         shortcut=shortcut,
         merge=merge,
+        circular=circular,
         train=train,
         **merging,  # type: ignore[arg-type]
     )

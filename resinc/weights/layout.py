@@ -101,6 +101,7 @@ class Layout(NamedTuple):
 # What a network of any other framework has: shortcut and branch are added as they are.
 PLAIN_SUM: Mapping[str, tuple[Any, ...]] = {
     "norm": ("batch",),
+    "padding": ("zero",),
     "merge": ("add",),
     "branch_scale": (1.0,),
     "shortcut_scale": (1.0,),
