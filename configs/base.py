@@ -90,7 +90,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.parallel.deterministic = True  # GPU kernels that give the same bits each time.
 
     config.log_every_steps = 100  # Training metrics are means over this window.
-    config.log_gradients = False  # At the first step and every window's end: norm of each array's.
+    # At the first step and every window's end: norm of each array's gradient, and of each kernel's
+    # update over that of its weights.
+    config.log_gradients = False
     config.probes = ()  # Keys of resinc.probes.PROBES, measured after the last step.
     config.probes_at_start = ()  # Likewise, before the first.
     config.eval_every_steps = 1_000  # Validation and test error; 0: at the end only.

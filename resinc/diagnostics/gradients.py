@@ -1,4 +1,4 @@
-"""How much gradient each layer gets."""
+"""How much gradient each layer gets, and how far its weights move."""
 
 from typing import Any
 
@@ -28,6 +28,28 @@ def norms(grads: Any) -> Any:
     return jax.tree_util.tree_map_with_path(norm, grads)
 
 
+def relative_updates(updates: Any, params: Any) -> Any:
+    """|update| / |weights| of every kernel, the speed at which its layer learns.
+
+    Other arrays are left out: biases start at 0, where the quotient means nothing.
+
+    Args:
+      updates: what a step adds to the parameters, nested mappings of arrays.
+      params: before the step, the same tree.
+
+    Returns:
+      Shapes as of `norms`; None in place of other arrays.
+    """
+
+    def relative(path: Any, moved: jax.Array, weights: jax.Array) -> jax.Array | None:
+        return moved / weights if path[-1].key == "kernel" else None
+
+    return jax.tree_util.tree_map_with_path(relative, norms(updates), norms(params))
+
+
 def by_layer(tree: Any) -> dict[str, float]:
-    """What `norms` gives, as {path of the array: norm} in depth order, stacks taken apart."""
+    """What the functions above give, as {path of the array: number} in depth order.
+
+    Stacks are taken apart.
+    """
     return {path: float(np.asarray(value)) for path, value in naming.flatten(tree)}

@@ -38,6 +38,7 @@ class Row:
       train: windows in training mode, with augmentation.
       evals: split -> exact evaluations; "train" holds only the last step's.
       gradients: step -> {path of an array: norm of its gradient}, in depth order; if logged.
+      updates: step -> {path of a kernel: norm of its update over that of its weights}, likewise.
       measurements: what measurements.json holds: of a probe, {step as text: value}.
       labels: what the sweep calls the cell by; {} of runs from before there were labels.
     """
@@ -53,6 +54,7 @@ class Row:
     train: tuple[Point, ...] = ()
     evals: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     gradients: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    updates: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     measurements: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Label] = field(default_factory=dict)
 
@@ -159,6 +161,11 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
             line["step"]: line["norms"]
             for line in _lines(workdir / "gradients.jsonl")
             if line.keys() >= {"step", "norms"}
+        },
+        updates={
+            line["step"]: line["updates"]
+            for line in _lines(workdir / "gradients.jsonl")
+            if line.keys() >= {"step", "updates"}
         },
         measurements=read_object(workdir / "measurements.json"),
         labels=planned.get("labels") or read_labels(workdir),

@@ -157,7 +157,7 @@ def _run(
         if report.bad_step >= 0:
             raise Diverged(int(report.bad_step))
         if config.log_gradients:
-            writer.gradients(step, by_layer(report.gradients))
+            writer.gradients(step, *map(by_layer, report.gradients))
         if not ends_window(step):
             return
         speed = meter.speed(step)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from resinc.diagnostics.gradients import norms
+from resinc.diagnostics.gradients import norms, relative_updates
 from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
@@ -29,7 +29,8 @@ class Report(NamedTuple):
     error: jax.Array  # Likewise; a fraction.
     lr: jax.Array  # Of this step.
     bad_step: jax.Array  # As in Window.
-    gradients: Any = ()  # `diagnostics.gradients.norms` of this step, if asked for.
+    # If asked for, of this step `diagnostics.gradients.norms` and `relative_updates`.
+    gradients: Any = ()
 
 
 class Sums(NamedTuple):
@@ -106,7 +107,9 @@ def make_train_step(
             error=window.error / window.steps,
             lr=jnp.asarray(schedule(state.step), jnp.float32),
             bad_step=window.bad_step,
-            gradients=norms(grads) if log_gradients else (),
+            gradients=(norms(grads), relative_updates(updates, state.params))
+            if log_gradients
+            else (),
         )
         return new, report
 

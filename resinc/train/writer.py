@@ -46,9 +46,15 @@ class MetricsWriter:
         self._write(self._timing, line)
         self._scalars("timing", step, {"images_per_second": speed})
 
-    def gradients(self, step: int, norms: dict[str, float]) -> None:
-        """Euclidean norm of every parameter array's gradient in this step, in depth order."""
-        self._write(self._gradients, {"step": step, "norms": norms})
+    def gradients(self, step: int, norms: dict[str, float], updates: dict[str, float]) -> None:
+        """Of this step, both in depth order.
+
+        Args:
+          step: counted from 1.
+          norms: path of every parameter array -> Euclidean norm of its gradient.
+          updates: path of every kernel -> norm of its update over that of its weights before.
+        """
+        self._write(self._gradients, {"step": step, "norms": norms, "updates": updates})
 
     def sync(self) -> None:
         """Reach the disk before the checkpoint that will not write these lines again."""

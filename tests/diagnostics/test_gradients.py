@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from configs import base
 from resinc import networks
@@ -33,3 +34,15 @@ def test_stack_stays_together_on_the_device():
     found = gradients.norms(grads(scan=True))
     assert found["stage1"]["blocks"]["conv1"]["kernel"].shape == (2,)
     assert found["stage1"]["block01"]["conv1"]["kernel"].shape == ()
+
+
+@pytest.mark.parametrize("scan", [True, False])
+def test_relative_updates_are_of_kernels_alone(scan):
+    params = grads(scan)
+    updates = jax.tree.map(lambda leaf: np.full_like(leaf, 0.5), params)
+    found = gradients.by_layer(jax.jit(gradients.relative_updates)(updates, params))
+    weights = [(path, leaf) for path, leaf in naming.flatten(params) if path.endswith("/kernel")]
+    assert list(found) == [path for path, _ in weights]
+    # A number of equal entries has the norm entry * sqrt(count).
+    expected = [0.5 * leaf.size**0.5 / np.linalg.norm(leaf) for _, leaf in weights]
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-5)

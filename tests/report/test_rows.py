@@ -9,7 +9,7 @@ import pytest
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import read_rows, read_sweep
-from resinc.report.rows import varying
+from resinc.report.rows import read_row, varying
 from resinc.report.table import Table, percent, runs_csv
 from resinc.runs.status import CellState
 from tests import fabricated
@@ -134,3 +134,12 @@ def test_a_run_older_than_a_field_did_what_its_default_does(tmp_path):
     del config["objective"], config["model"]["auxiliary_heads"]
     (workdir / "config.json").write_text(json.dumps(config))
     assert varying(read_rows(tmp_path)) == ["seed"]
+
+
+def test_gradients_of_a_run_from_before_updates_were_logged_are_read(tmp_path):
+    old, new = {"step": 1, "norms": {"a/kernel": 2.0}}, {"step": 4, "norms": {"a/kernel": 3.0}}
+    new["updates"] = {"a/kernel": 0.5}
+    (tmp_path / "gradients.jsonl").write_text(f"{json.dumps(old)}\n{json.dumps(new)}\n")
+    row = read_row(tmp_path, {})
+    assert row.gradients == {1: {"a/kernel": 2.0}, 4: {"a/kernel": 3.0}}
+    assert row.updates == {4: {"a/kernel": 0.5}}

@@ -5,10 +5,13 @@ import jax
 import numpy as np
 import pytest
 
+from resinc.diagnostics.naming import flatten
 from resinc.errors import InputError
 from resinc.runs.lock import held
+from resinc.train.assemble import assemble
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
+from resinc.train.state import init_state
 from tests.train.runs import config, final_state, metrics
 
 
@@ -188,8 +191,9 @@ def test_crops_enter_the_loss(finished, tmp_path):
 
 def test_gradient_norms_are_logged_per_array(tmp_path):
     """The first step and every window's end; no loss is changed by looking."""
-    assert train(config(log_gradients=True, steps=8), tmp_path / "seen").state == "done"
-    assert train(config(steps=8), tmp_path / "unseen").state == "done"
+    settings = {"steps": 8, "optimizer__weight_decay": 0.0}
+    assert train(config(log_gradients=True, **settings), tmp_path / "seen").state == "done"
+    assert train(config(**settings), tmp_path / "unseen").state == "done"
     lines = [
         json.loads(s) for s in (tmp_path / "seen" / "gradients.jsonl").read_text().split("\n")[:-1]
     ]
@@ -198,5 +202,13 @@ def test_gradient_norms_are_logged_per_array(tmp_path):
     assert names[0] == "stem_conv/kernel"
     assert "stage3/block01/conv2/kernel" in names
     assert all(norm > 0 for line in lines for name, norm in line["norms"].items())
+    # Without decay and momentum yet, the first update is the rate times the gradient.
+    machine = assemble(config(**settings))
+    params = init_state(machine.network, machine.optimizer, (8, 8, 1), 0).params
+    for name, weights in flatten(jax.device_get(params)):
+        assert name.endswith("/kernel") == (name in lines[0]["updates"])
+        if name.endswith("/kernel"):
+            expected = 0.02 * lines[0]["norms"][name] / np.linalg.norm(weights)
+            assert lines[0]["updates"][name] == pytest.approx(expected, rel=1e-4)
     assert metrics(tmp_path / "seen") == metrics(tmp_path / "unseen")
     assert not (tmp_path / "unseen" / "gradients.jsonl").exists()
