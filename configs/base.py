@@ -65,7 +65,11 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.data.split_seed = 0  # Of the train/validation split; not `seed`: all seeds share it.
     config.data.augment = "none"  # "none", "crop" or "crop_flip".
     config.data.crop_pad = 4  # Pixels of zero padding on each side before the random crop.
-    config.data.normalize = "pixel_mean"  # "pixel_mean", "channel" or "none".
+    # "pixel_mean" or "channel": measured on the training examples; "none": pixels of 0 to 1. With
+    # weights of others theirs: "imagenet", "half" (-1 to 1), "caffe", or "given" by the next two.
+    config.data.normalize = "pixel_mean"
+    config.data.mean = ()  # Of each channel, for pixels of 0 to 1; subtracted.
+    config.data.std = ()  # Of each channel, likewise; the difference is divided by it.
 
     config.optimizer = ConfigDict()
     config.optimizer.name = "momentum"  # A key of resinc.train.optimizer.OPTIMIZERS.

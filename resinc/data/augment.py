@@ -1,27 +1,17 @@
-"""Normalisation and augmentation, on the device: pure functions inside the jitted step.
+"""Augmentation, on the device: pure functions inside the jitted step.
 
 An example's crop follows from (key, id) alone, where the step has folded the run's seed and its
 own number into the key: neither the batch's composition nor the device count enters.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from resinc.data.normalize import Normalizer, prepare
 from resinc.errors import InputError
 from resinc.registry import lookup
-
-_CHUNK = 4096  # Images per pass over the training set: bounds the int64 copies NumPy makes.
-
-
-class Normalizer(NamedTuple):
-    """`(x / 255 - mean) / scale`; float32, each [h, w, c] or [1, 1, c]."""
-
-    mean: np.ndarray | jax.Array
-    scale: np.ndarray | jax.Array
 
 
 class Augmentation(NamedTuple):
@@ -36,26 +26,6 @@ AUGMENTATIONS = {
 }
 
 
-def normalizer(images: np.ndarray, kind: str) -> Normalizer:
-    """Measure a training split; sums are exact integers, so the result has one right value.
-
-    Args:
-      images: uint8 [n, h, w, c], the training examples only.
-      kind: a key of NORMALIZATIONS.
-
-    Raises:
-      InputError: `kind` is unknown.
-    """
-    mean, scale = lookup(NORMALIZATIONS, kind, "normalisation")(images)
-    return Normalizer(mean.astype(np.float32), scale.astype(np.float32))
-
-
-def prepare(images: jax.Array, normalizer: Normalizer) -> jax.Array:
-    """Normalise, for evaluation: u8 [b, h, w, c] -> f32 [b, h, w, c]."""
-    scaled = images.astype(jnp.float32) / 255
-    return (scaled - jnp.asarray(normalizer.mean)[None]) / jnp.asarray(normalizer.scale)[None]
-
-
 def augment(
     images: jax.Array,
     ids: jax.Array,
@@ -65,6 +35,9 @@ def augment(
     pad: int,
 ) -> jax.Array:
     """Normalise, zero-pad, crop and flip, for training.
+
+    The padding is zero after normalisation, whichever that is: of the colour of the mean, grey with
+    `half`, black with `none`.
 
     Args:
       images: uint8 [b, h, w, c].
@@ -110,39 +83,3 @@ def _draw(ids: jax.Array, key: jax.Array, places: int) -> tuple[jax.Array, jax.A
     bits = jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), dtype=jnp.uint32))(ids)
     place = ((bits >> 1) % (places * places)).astype(jnp.int32)
     return place // places, place % places, (bits & 1).astype(bool)
-
-
-def _pixel_mean(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    total = np.zeros(images.shape[1:], np.int64)
-    for start in range(0, len(images), _CHUNK):
-        total += images[start : start + _CHUNK].sum(axis=0, dtype=np.int64)
-    return total / (255 * len(images)), np.ones(images.shape[1:])
-
-
-def _channel(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    channels = images.shape[-1]
-    counts = np.zeros((channels, 256), np.int64)
-    for start in range(0, len(images), _CHUNK):
-        for channel in range(channels):
-            pixels = images[start : start + _CHUNK, ..., channel].ravel()
-            counts[channel] += np.bincount(pixels, minlength=256)
-    value = np.arange(256)
-    n, total, squares = counts.sum(1), counts @ value, counts @ value**2
-    # Python's integers: n * squares passes 2**63 for large sets.
-    exact = zip(n.tolist(), total.tolist(), squares.tolist(), strict=True)
-    variance = [(a * q - t**2) / a**2 for a, t, q in exact]
-    deviation = np.sqrt(variance) / 255
-    deviation[deviation == 0] = 1  # A constant channel stays as it is.
-    return (total / n / 255).reshape(1, 1, -1), deviation.reshape(1, 1, -1)
-
-
-def _none(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    shape = (1, 1, images.shape[-1])
-    return np.zeros(shape), np.ones(shape)
-
-
-NORMALIZATIONS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
-    "pixel_mean": _pixel_mean,  # He et al.: the mean image is subtracted, the scale stays.
-    "channel": _channel,  # Mean and standard deviation of each channel.
-    "none": _none,
-}

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from resinc import data, networks
 from resinc.data import augment
+from resinc.data.normalize import check_normalization
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
@@ -47,7 +48,8 @@ def assemble(config: ConfigDict) -> Machine:
     _check_objective(config, network, spec)
     check_probes((*config.probes, *config.probes_at_start), config.model)
     lookup(augment.AUGMENTATIONS, config.data.augment, "augmentation")
-    lookup(augment.NORMALIZATIONS, config.data.normalize, "normalisation")
+    normalization = config.data.normalize, config.data.mean, config.data.std
+    check_normalization(*normalization, spec.image_shape[-1])
     schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
     optimizer = make_optimizer(config.optimizer, schedule)
     parallel = config.parallel

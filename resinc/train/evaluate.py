@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc import data
-from resinc.data import augment
+from resinc.data import normalize
 from resinc.data.order import eval_batches
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
@@ -78,7 +78,7 @@ class Evaluator:
     the evaluation would be compiled once per split (residual-20 on a CPU: 5 s each).
     """
 
-    def __init__(self, machine: Machine, splits: data.Splits, normalizer: augment.Normalizer):
+    def __init__(self, machine: Machine, splits: data.Splits, normalizer: normalize.Normalizer):
         self._replicas = machine.replicas
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         self._parts: dict[str, range] = {}
@@ -96,7 +96,7 @@ class Evaluator:
         )
         step = make_eval_step(
             machine.network,
-            lambda images: augment.prepare(images, normalizer),
+            lambda images: normalize.prepare(images, normalizer),
             self._replicas,
             OBJECTIVES[machine.config.objective],
         )
@@ -146,5 +146,8 @@ def evaluate_folder(
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     refuse_non_finite(flatten(jax.device_get(variables)), f"step {step} of {str(folder)!r}")
     state = machine.replicas.replicate(state)
-    normalizer = augment.normalizer(splits.train.image, machine.config.data.normalize)
+    section = machine.config.data
+    normalizer = normalize.normalizer(
+        splits.train.image, section.normalize, section.mean, section.std
+    )
     return step, Evaluator(machine, splits, normalizer)(state, names)

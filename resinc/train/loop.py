@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc import data
-from resinc.data import augment
+from resinc.data import augment, normalize
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.ops.loss import OBJECTIVES
@@ -106,11 +106,13 @@ def _run(
     state = replicas.replicate(state)
 
     # Functions: small sets stay on the device as uint8, so a step takes only indices.
-    normalizer = augment.normalizer(splits.train.image, config.data.normalize)
+    section = config.data
+    normalizer = normalize.normalizer(
+        splits.train.image, section.normalize, section.mean, section.std
+    )
 
     def augment_batch(images, ids, key):
-        kind, pad = config.data.augment, config.data.crop_pad
-        return augment.augment(images, ids, key, normalizer, kind, pad)
+        return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
 
     train_step = replicas.map(
         make_train_step(

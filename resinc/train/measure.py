@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc import data, networks
-from resinc.data import augment
+from resinc.data import normalize
 from resinc.probes import PROBES, Subject
 from resinc.runs.files import read_object, write_json
 from resinc.train.assemble import Machine
@@ -21,7 +21,7 @@ FILE = "measurements.json"
 def measure(
     machine: Machine,
     splits: data.Splits,
-    normalizer: augment.Normalizer,
+    normalizer: normalize.Normalizer,
     state: State,
     names: Sequence[str],
     folder: Path,
@@ -43,7 +43,7 @@ def measure(
     def examples(split: data.Split, most: int) -> tuple[jax.Array, jax.Array]:
         # Evenly from the whole split: neighbours may resemble each other.
         taken = slice(None, None, max(1, len(split) // most))
-        images = augment.prepare(jnp.asarray(split.image[taken][:most]), normalizer)
+        images = normalize.prepare(jnp.asarray(split.image[taken][:most]), normalizer)
         return images, jnp.asarray(split.label[taken][:most])
 
     params, batch_stats = jax.device_get((state.params, state.batch_stats))
