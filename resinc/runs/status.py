@@ -14,7 +14,7 @@ class CellState(StrEnum):
     DONE = "done"  # Skipped.
     RUNNING = "running"  # A live process trains there: left alone.
     UNFINISHED = "unfinished"  # Stopped or killed: resumed.
-    DIVERGED = "diverged"  # The loss became non-finite, a result: left.
+    DIVERGED = "diverged"  # Loss, gradient or weights became non-finite, a result: left.
     FAILED = "failed"  # Ended with an error: tried again.
     NEW = "new"  # Nothing trained yet.
 

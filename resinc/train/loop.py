@@ -28,6 +28,7 @@ from resinc.train import provenance
 from resinc.train.assemble import Machine, assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
+from resinc.train.finite import name_parts
 from resinc.train.initial import Initial, from_run, start_state
 from resinc.train.measure import measure
 from resinc.train.progress import Meter, RunProgress
@@ -47,10 +48,10 @@ class Outcome(NamedTuple):
 
 
 class Diverged(Exception):
-    """The loss is no longer a number."""
+    """The run holds numbers no longer."""
 
-    def __init__(self, step: int):
-        super().__init__(f"the loss became non-finite at step {step}")
+    def __init__(self, step: int, what: str):
+        super().__init__(f"non-finite at step {step}: {what}")
         self.step = step
 
 
@@ -156,8 +157,7 @@ def _run(
             return
         (step, report), pending = pending, None
         report = jax.device_get(report)
-        if report.bad_step >= 0:
-            raise Diverged(int(report.bad_step))
+        check_finite(report)
         if config.log_gradients:
             writer.gradients(step, *map(by_layer, report.gradients))
         if not ends_window(step):
@@ -196,14 +196,14 @@ def _run(
                 if not saving and not stop.requested:
                     continue
                 flush()
-                if report.bad_step >= 0:
-                    raise Diverged(int(report.bad_step))
+                check_finite(report)
                 results: dict[str, Result] = {}
                 if evaluating:
                     splits_now = ("train", "validation", "test") if last else ("validation", "test")
                     results = evaluator(state, splits_now)
-                    if not all(np.isfinite(result.loss) for result in results.values()):
-                        raise Diverged(step)
+                    for split, result in results.items():
+                        if not np.isfinite(result.loss):
+                            raise Diverged(step, f"loss on {split}")
                     for split, result in results.items():
                         writer.evaluation(step, split, *result)
                     progress.evaluation(step, results)
@@ -225,6 +225,12 @@ def _run(
         finally:
             checkpoints.close()
             writer.close()
+
+
+def check_finite(report: Report) -> None:
+    """Raise `Diverged` where this step or one before left NaN or infinity; waits for the step."""
+    if report.bad_step >= 0:
+        raise Diverged(int(report.bad_step), name_parts(int(report.bad_parts)))
 
 
 def _has_checkpoint(folder: Path) -> bool:

@@ -20,7 +20,8 @@ class Window(NamedTuple):
     loss: jax.Array  # Sum over steps of the batch's mean loss, float32 [].
     error: jax.Array  # Likewise of the error.
     steps: jax.Array  # int32 [].
-    bad_step: jax.Array  # First step of the whole run with a non-finite loss, or -1; int32 [].
+    bad_step: jax.Array  # First step of the whole run that left NaN or infinity, or -1; int32 [].
+    bad_parts: jax.Array  # Of what, as `finite.nonfinite_parts` has it; int32 [].
 
 
 class State(NamedTuple):
@@ -58,6 +59,7 @@ def first_state(params: Any, batch_stats: Any, optimizer: optax.GradientTransfor
         error=jnp.zeros((), jnp.float32),
         steps=jnp.zeros((), jnp.int32),
         bad_step=jnp.full((), -1, jnp.int32),
+        bad_parts=jnp.zeros((), jnp.int32),
     )
     return State(
         step=jnp.zeros((), jnp.int32),

@@ -11,6 +11,7 @@ import optax
 
 from resinc.diagnostics.gradients import norms, relative_updates
 from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
+from resinc.train.finite import nonfinite_parts
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
 
@@ -29,6 +30,7 @@ class Report(NamedTuple):
     error: jax.Array  # Likewise; a fraction.
     lr: jax.Array  # Of this step.
     bad_step: jax.Array  # As in Window.
+    bad_parts: jax.Array
     # If asked for, of this step `diagnostics.gradients.norms` and `relative_updates`.
     gradients: Any = ()
 
@@ -94,10 +96,12 @@ def make_train_step(
         # before an evaluation is the same number, and so the state is the same everywhere.
         grads, batch_stats, loss, error = replicas.mean((grads, batch_stats, loss, error))
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        window = _extend(state, loss, error, log_every_steps)
+        params = optax.apply_updates(state.params, updates)
+        bad = nonfinite_parts(loss, grads, params, batch_stats)
+        window = _extend(state, loss, error, bad, log_every_steps)
         new = State(
             step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
+            params=params,
             batch_stats=batch_stats,
             opt_state=opt_state,
             window=window,
@@ -107,6 +111,7 @@ def make_train_step(
             error=window.error / window.steps,
             lr=jnp.asarray(schedule(state.step), jnp.float32),
             bad_step=window.bad_step,
+            bad_parts=window.bad_parts,
             gradients=(norms(grads), relative_updates(updates, state.params))
             if log_gradients
             else (),
@@ -116,16 +121,19 @@ def make_train_step(
     return train_step
 
 
-def _extend(state: State, loss: jax.Array, error: jax.Array, log_every_steps: int) -> Window:
+def _extend(
+    state: State, loss: jax.Array, error: jax.Array, bad: jax.Array, log_every_steps: int
+) -> Window:
     """Add a step to the window, or begin a new one after a log line."""
     old = state.window
     new_window = state.step % log_every_steps == 0
-    is_bad = ~jnp.isfinite(loss) & (old.bad_step < 0)
+    is_first = (bad > 0) & (old.bad_step < 0)
     return Window(
         loss=jnp.where(new_window, 0, old.loss) + loss,
         error=jnp.where(new_window, 0, old.error) + error,
         steps=jnp.where(new_window, 0, old.steps) + 1,
-        bad_step=jnp.where(is_bad, state.step + 1, old.bad_step),
+        bad_step=jnp.where(is_first, state.step + 1, old.bad_step),
+        bad_parts=jnp.where(is_first, bad, old.bad_parts),
     )
 
 
