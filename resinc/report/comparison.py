@@ -1,0 +1,314 @@
+"""A hypothesis put to the test: a sentence, two arms, a metric and a rule."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resinc.report.arms import Arm, Runs, rates, runs_of
+from resinc.report.combine import Hypothesis
+from resinc.report.inference import CONFIDENCE, Contrast, Evidence, needed
+from resinc.report.metrics import TRAINING_ERROR, Metric, digits
+from resinc.report.outcome import Finding, Outcome, among_all
+from resinc.report.rows import Row
+from resinc.report.rules import Judgement, Rule
+
+FAILED = 20.0  # % training error above which a network has not learned its task.
+LEAST_RATES = 3  # At so many learning rates a network was tried before it is called failed.
+ROOM = 0.05  # %; what is below is told as 0.0 %.
+
+
+class Step:
+    """From one arm to another: what is compared of it is the change of the metric, by seed."""
+
+    def __init__(self, name: str, to: Arm, since: Arm):
+        self.name, self.to, self.since = name, to, since
+
+
+Side = Arm | Step
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One hypothesis.
+
+    Attributes:
+      id: e.g. "degradation.plain".
+      sentence: what is claimed.
+      a: whose metric the rule is about.
+      b: what it is compared with; None: with zero, or of ratios with 1.
+      metric: what is measured.
+      rule: by which it is decided.
+      primary: whether it counts among those that are adjusted for being many.
+      sample: seeds of an arm, fixed before: more are not used, fewer decide nothing.
+    """
+
+    id: str
+    sentence: str
+    a: Side
+    b: Side | None
+    metric: Metric
+    rule: Rule
+    primary: bool = False
+    sample: int = 5
+
+    @property
+    def rule_text(self) -> str:
+        """How it is decided, in words."""
+        what, rule, metric = self._difference_text(), self.rule, self.metric
+        least = self._margin_text()
+        count = needed(self.sample)
+        seeds = f"all {self.sample}" if count == self.sample else f"{count} of {self.sample}"
+        tests = (
+            f"with {seeds} seeds, by the exact permutation test and for the whole {_percent()} "
+            "interval"
+        )
+        loss = ""
+        if metric.loss:
+            loss = f"; where a difference is claimed, the {metric.loss.name} must differ alike"
+        if rule.effect:
+            return (
+                f"{what} is more than {least}, {tests}{loss}. Reversed: likewise the other way "
+                f"round. No material effect: the interval lies within {least} on both sides."
+            )
+        return f"{what} is less than {least}, {tests}. Reversed: it is more, likewise{loss}."
+
+    def judge(self, rows: Sequence[Row]) -> Finding:
+        """What the runs say, by itself: `decide` also counts how many hypotheses there are.
+
+        Args:
+          rows: all runs that the plan has, begun or not.
+        """
+        runs = {arm: runs_of(arm, rows, self.sample) for arm in self._arms()}
+        missing = [found.missing for found in runs.values() if found.missing]
+        if missing:
+            return self._finding(Outcome.UNDECIDED, f"Not all runs are there: {missing[0]}.")
+        if unmeasured := self._unmeasured(runs):
+            return self._finding(Outcome.UNDECIDED, f"{unmeasured} has no {self.metric.name}.")
+        values = self._contrast(runs, self.metric, self.rule.times)
+        loss = self.metric.loss
+        losses = self._contrast(runs, loss, times=True) if loss else None
+        found = self.rule.test(values, losses)
+        told = self._told(runs, values)
+        if self.metric.trained and (why := self._meaningless(runs)):
+            return self._finding(Outcome.UNTESTABLE, f"{told} {why}")
+        if found.supported.holds() or found.reversed.holds():
+            outcome = Outcome.SUPPORTED if found.supported.holds() else Outcome.REVERSED
+            if self.metric.trained and (why := self._untuned(runs, rows)):
+                return self._finding(Outcome.UNTESTABLE, f"{told} {why}")
+            return self._finding(outcome, told, found)
+        if found.immaterial:
+            return self._finding(Outcome.IMMATERIAL, told, found)
+        return self._finding(Outcome.UNDECIDED, f"{told} {self._why(values)}", found)
+
+    def _finding(self, outcome: Outcome, told: str, found: Judgement | None = None) -> Finding:
+        evidence = [Evidence(float(e.p), bool(e.seeds)) for e in (found[:2] if found else ())]
+        return Finding(
+            self.id, self.sentence, self.rule_text, outcome, told, self.primary, *evidence
+        )
+
+    def _arms(self) -> list[Arm]:
+        return [arm for side in (self.a, self.b) if side for _, arm in _signed(side)]
+
+    def _unmeasured(self, runs: dict[Arm, Runs]) -> str:
+        """The first run that ended without the number that is compared."""
+        for found in runs.values():
+            for group in found.by_seed.values():
+                if self.metric.of(group) is None:
+                    return group[0].name
+        return ""
+
+    def _contrast(self, runs: dict[Arm, Runs], metric: Metric, times: bool) -> Contrast:
+        a, a_noise, seeds = _values(self.a, runs, metric, times)
+        if self.b is None:
+            return Contrast(a, noise=(a_noise,))
+        b, b_noise, others = _values(self.b, runs, metric, times)
+        # What a seed shares (order of examples, here and there the split) is paired.
+        common = sorted(seeds.keys() & others.keys())
+        a = [seeds[s] for s in common] + [seeds[s] for s in sorted(seeds.keys() - common)]
+        b = [others[s] for s in common] + [others[s] for s in sorted(others.keys() - common)]
+        return Contrast(a, b, (a_noise, b_noise), pairs=len(common))
+
+    def _meaningless(self, runs: dict[Arm, Runs]) -> str:
+        """Why nothing can be concluded in this setting; "" where it can."""
+        references = [arm for _, arm in _signed(self.b)] if self.b else []
+        references += [arm for sign, arm in _signed(self.a) if sign < 0]
+        for arm in references:
+            error = _training_error(runs[arm])
+            if error > FAILED:
+                return (
+                    f"But {arm.name}, the reference, end at {digits(error)} % training error "
+                    f"(above {FAILED:g} %): where that has not learned, nothing follows."
+                )
+        if self.metric.percent and self.rule.effect:
+            values = [self.metric.of(g) for r in runs.values() for g in r.by_seed.values()]
+            if all(value is not None and value < ROOM for value in values):
+                return f"All of them end at 0.0 % {self.metric.name}: the effect has no room."
+        return ""
+
+    def _untuned(self, runs: dict[Arm, Runs], rows: Sequence[Row]) -> str:
+        """Which network that failed was not given enough learning rates; "" where none."""
+        for arm, found in runs.items():
+            error, tried = _training_error(found), len(rates(arm, rows))
+            if error > FAILED and tried < LEAST_RATES:
+                return (
+                    f"But {arm.name} end at {digits(error)} % training error and were tried at "
+                    f"{tried} learning rate{'s' * (tried != 1)}: a network that fails gets "
+                    f"{LEAST_RATES} at least."
+                )
+        return ""
+
+    def _told(self, runs: dict[Arm, Runs], values: Contrast) -> str:
+        metric, times = self.metric, self.rule.times
+
+        def mean(side: Side) -> float:
+            middle = float(np.mean(_values(side, runs, metric, times)[0]))
+            return 10**middle if times else middle
+
+        low, high = (float(end) for end in values.interval)
+        size = float(values.difference)
+        if times:
+            size, low, high = 10**size, 10**low, 10**high
+            change = f"{digits(size)} times as much"
+        else:
+            if size < 0:
+                size, low, high = -size, -high, -low
+            words = ("more", "less") if isinstance(self.a, Step) else (metric.more, metric.less)
+            word = words[bool(values.difference < 0)]
+            change = f"{digits(size)}{metric.difference} {word}"
+        counts = [len(found.by_seed) for found in runs.values()]
+        interval = f"{_percent()} interval {digits(low)} to {digits(high)}"
+        each = f"{counts[0]} runs{' each' * (len(counts) > 1)}"
+        if self.b is None:
+            said = f"{self._side_text(self.a, mean(self.a))} ({interval}; {each})."
+        else:
+            said = (
+                f"{self._side_text(self.a, mean(self.a))}, "
+                f"{self._side_text(self.b, mean(self.b), first=False)}: {change} "
+                f"({interval}; {each})."
+            )
+        said = said[0].upper() + said[1:]
+        for arm, found in runs.items():
+            if split := _split(found, metric):
+                said += f" The runs of {arm.name} fall apart: {split}."
+        diverged = [name for found in runs.values() for name in found.diverged]
+        if diverged:
+            said += f" Diverged, counted as chance: {'; '.join(diverged)}."
+        return said
+
+    def _side_text(self, side: Side, value: float, first: bool = True) -> str:
+        metric = self.metric
+        if isinstance(side, Step):
+            by = (
+                f"{digits(value)} times"
+                if self.rule.times
+                else f"{digits(value)}{metric.difference}"
+            )
+            what = f" the {metric.name}" if first else ""
+            return f"{side.name} changes{what} by {by}"
+        if first:
+            return f"{side.name} {metric.verb} {metric.value(value)}"
+        at = "at " if metric.verb.endswith(" at") else ""
+        return f"{side.name} {at}{digits(value)}{metric.unit}"
+
+    def _why(self, values: Contrast) -> str:
+        """What keeps a rule that neither holds nor is reversed from deciding."""
+        rule, count = self.rule, needed(values.pairs)
+        margin = rule.threshold
+        if rule.effect:
+            up = bool(values.difference > 0)
+            agreeing = values.seeds_above(margin) if up else values.seeds_below(-margin)
+            clear = values.interval[0] > margin if up else values.interval[1] < -margin
+            whole = f"the difference is more than {self._margin_text()}"
+        else:
+            agreeing = values.seeds_below(margin)
+            clear = values.interval[1] < margin
+            whole = f"the difference is less than {self._margin_text()}"
+        if agreeing < count:
+            return f"With {int(agreeing)} of {values.pairs} seeds {whole}; {count} are needed."
+        if not clear:
+            return (
+                f"With {int(agreeing)} of {values.pairs} seeds {whole}, but not for the interval."
+            )
+        return "The training loss does not say the same."
+
+    def _difference_text(self) -> str:
+        if self.b is None:
+            return f"{self.metric.name} of {self.a.name}"
+        if self.rule.times:
+            return f"{self.metric.name} of {self.a.name} over that of {self.b.name}"
+        return f"{self.metric.name} of {self.a.name} minus that of {self.b.name}"
+
+    def _margin_text(self) -> str:
+        if self.rule.times:
+            return f"{self.rule.margin:g} times"
+        unit = self.metric.difference
+        return f"{self.rule.margin:g}{unit.removesuffix('s') if self.rule.margin == 1 else unit}"
+
+
+def interaction(
+    id: str, sentence: str, a: Comparison, b: Comparison, rule: Rule, primary: bool = False
+) -> Comparison:
+    """Whether what separates the arms of one comparison separates those of another less.
+
+    The change from `b` to `a` within each comparison is compared between the two, by seed.
+    """
+    sides = []
+    for part in (a, b):
+        assert isinstance(part.a, Arm)
+        assert isinstance(part.b, Arm)
+        sides.append(Step(f"going from {part.b.name} to {part.a.name}", part.a, part.b))
+    return Comparison(id, sentence, sides[0], sides[1], a.metric, rule, primary, a.sample)
+
+
+def decide(hypotheses: Sequence[Hypothesis], rows: Sequence[Row]) -> list[Finding]:
+    """What the runs of one data set say of all hypotheses that are put to the test on it."""
+    return among_all([hypothesis.judge(rows) for hypothesis in hypotheses])
+
+
+def _signed(side: Side) -> list[tuple[int, Arm]]:
+    return [(1, side)] if isinstance(side, Arm) else [(1, side.to), (-1, side.since)]
+
+
+def _values(
+    side: Side, runs: dict[Arm, Runs], metric: Metric, times: bool
+) -> tuple[list[float], float, dict[int, float]]:
+    """(values of its seeds, their noise by counting, seed -> value); logarithms of ratios."""
+    parts = _signed(side)
+    seeds = sorted(set.intersection(*(set(runs[arm].by_seed) for _, arm in parts)))
+
+    def of(arm: Arm, seed: int) -> float:
+        value = metric.of(runs[arm].by_seed[seed])
+        assert value is not None
+        # A float32 loss of 0 is one below 1e-8.
+        return math.log10(max(value, 1e-8)) if times else value
+
+    by_seed = {seed: sum(sign * of(arm, seed) for sign, arm in parts) for seed in seeds}
+    noises = [
+        np.mean([metric.noise(group) for group in runs[arm].by_seed.values()]) for _, arm in parts
+    ]
+    return list(by_seed.values()), math.hypot(*noises), by_seed
+
+
+def _training_error(found: Runs) -> float:
+    """Mean over the seeds, %."""
+    errors = [TRAINING_ERROR.of(group[:1]) for group in found.by_seed.values()]
+    return float(np.mean([error for error in errors if error is not None] or [0.0]))
+
+
+def _split(found: Runs, metric: Metric) -> str:
+    """The single values, where no mean tells them: two groups more than half the range apart."""
+    values = sorted(v for group in found.by_seed.values() if (v := metric.of(group)) is not None)
+    gaps = np.diff(values)
+    if (
+        not metric.percent
+        or values[-1] - values[0] < 10
+        or gaps.max() < (values[-1] - values[0]) / 2
+    ):
+        return ""
+    return ", ".join(digits(value) for value in values) + metric.unit
+
+
+def _percent() -> str:
+    return f"{100 * CONFIDENCE:.0f} %"
