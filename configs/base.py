@@ -48,6 +48,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     # Around an image: "zero", or "circular", its opposite edges. Maps of 2x2 pixels are all border:
     # only without one is a gradient that fades the work of depth.
     config.model.padding = "zero"
+    # A key of resinc.ops.kernels.INITS: "he"; from "dirac" or "looks_linear" a plain network starts
+    # nearly linear.
+    config.model.init = "he"
     config.model.zero_last_norm = False  # A branch's last BatchNorm scale starts at 0.
     config.model.sync_batch_norm = False  # Normalise over the global batch; papers: per replica.
     config.model.batch_norm_decay = 0.9  # Of the running statistics, per step.

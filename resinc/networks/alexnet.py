@@ -11,7 +11,8 @@ from resinc.networks.head import flat
 from resinc.networks.image_size import check_size
 from resinc.networks.options import check_variant, dropout_of, layers_of
 from resinc.ops.adaptive import adaptive_average_pool
-from resinc.ops.layers import Layers, he_normal
+from resinc.ops.kernels import he_normal
+from resinc.ops.layers import Layers
 from resinc.ops.lrn import local_response_norm
 from resinc.ops.pool import max_pool
 

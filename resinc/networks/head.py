@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from resinc.ops.layers import he_normal
+from resinc.ops.kernels import he_normal
 
 
 def global_mean(x: jax.Array) -> jax.Array:

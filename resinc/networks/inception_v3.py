@@ -13,7 +13,8 @@ from resinc.blocks.inception_v3 import REDUCTION_A, REDUCTION_B, module_a, modul
 from resinc.networks.head import global_mean, head
 from resinc.networks.image_size import check_size
 from resinc.networks.options import check_variant, dropout_of, layers_of
-from resinc.ops.layers import ConvUnit, Layers, he_normal
+from resinc.ops.kernels import he_normal
+from resinc.ops.layers import ConvUnit, Layers
 from resinc.ops.pool import average_pool, max_pool
 
 LEAST = 75  # Pixels: 75 become 35, 17, 7, 3, 1.

@@ -11,6 +11,7 @@ from resinc.blocks import BLOCKS
 from resinc.blocks.block import Block
 from resinc.errors import InputError
 from resinc.networks.head import HEADS
+from resinc.ops.kernels import INITS
 from resinc.ops.layers import Layers, make_layers
 from resinc.ops.merge import MERGES
 from resinc.ops.shortcut import SHORTCUTS
@@ -43,6 +44,7 @@ def layers_of(section: Any, norm_axis: str | None, **own: Any) -> Callable[..., 
         "norm": section.norm,
         "norm_decay": section.batch_norm_decay,
         "norm_axis": norm_axis if section.sync_batch_norm else None,
+        "init": lookup(INITS, section.init, "init"),
         "circular": section.padding == "circular",
         "zero_last_norm": section.zero_last_norm,
         "shortcut_scale": section.shortcut_scale,

@@ -9,10 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from resinc.ops.conv import conv2d
+from resinc.ops.kernels import Initializer, he_normal
 from resinc.ops.wrap import wrap
-
-# He et al. 2015b (arXiv 1502.01852), eq. 10: normal, not truncated, variance 2 / fan-in.
-he_normal = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 
 
 class Conv(nn.Module):
@@ -25,6 +23,7 @@ class Conv(nn.Module):
         pixel is nearer to a border than another.
       groups: of channels.
       bias: add one number per feature; needless where a BatchNorm follows.
+      init: of the kernel, one of `ops.kernels.INITS`.
     """
 
     features: int
@@ -34,6 +33,7 @@ class Conv(nn.Module):
     circular: bool = False
     groups: int = 1
     bias: bool = False
+    init: Initializer = he_normal
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -41,7 +41,7 @@ class Conv(nn.Module):
         size = self.kernel_size
         kh, kw = (size, size) if isinstance(size, int) else size
         shape = (kh, kw, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", he_normal, shape)
+        kernel = self.param("kernel", self.init, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         padding = self.padding
         if self.circular and padding == "SAME":
@@ -137,6 +137,7 @@ def make_layers(
     norm_axis: str | None = None,
     bias: bool = False,
     circular: bool = False,
+    init: Initializer = he_normal,
     zero_last_norm: bool = False,
     **merging: float | bool,
 ) -> Layers:
@@ -154,6 +155,7 @@ def make_layers(
         papers did.
       bias: of convolutions, even where a norm follows.
       circular: see `Conv`.
+      init: of the convolutions' kernels, one of `ops.kernels.INITS`.
       zero_last_norm: the scale of `last_norm` starts at 0, so that a residual block starts as its
         shortcut (Goyal et al. 2017, section 5.1).
       **merging: the other fields of `Layers`.
@@ -172,7 +174,9 @@ def make_layers(
     elif zero_last_norm:
         last_norm = functools.partial(batch_norm, scale_init=nn.initializers.zeros)
     return Layers(
-        conv=functools.partial(Conv, dtype=dtype, bias=bias or norm == "none", circular=circular),
+        conv=functools.partial(
+            Conv, dtype=dtype, bias=bias or norm == "none", init=init, circular=circular
+        ),
         norm=batch_norm,
         last_norm=last_norm,
         act=nn.relu,
