@@ -10,19 +10,23 @@ above 12,443,648. Half a minute on 2 CPU cores.
 from ml_collections import ConfigDict
 
 from configs import base
+from resinc.fields import TEXT, Each, Fields, Integer, filled
+
+FIELDS: Fields = {
+    "seed": (0, Integer(least=0, most=2**32 - 1)),  # Parameters and input follow from it.
+    "input": ((28, 28, 192), Each(Integer(least=1), length=3)),  # h, w, c.
+    # In order, joined by "+": KxK-C a convolution of K x K pixels to C channels with ReLU, stride
+    # 1; poolK the maximum of K x K pixels, stride K.
+    "layers": ("5x5-32", TEXT),
+    # Layers timed in turn with `layers` in one process: what else the machine does slows both
+    # alike, and their ratio holds. "": none.
+    "reference": ("", TEXT),
+    "batch_size": (32, Integer(least=1)),  # Images.
+    "repeats": (7, Integer(least=1)),  # Timings of each program; odd: the median is one of them.
+}
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    args = base.parse_arg(arg, layers="5x5-32")
-    config = ConfigDict()
-    config.seed = 0  # Parameters and input follow from it.
-    config.input = (28, 28, 192)  # h, w, c.
-    # In order, joined by "+": KxK-C a convolution of K x K pixels to C channels with ReLU, stride
-    # 1; poolK the maximum of K x K pixels, stride K.
-    config.layers = args.layers
-    # Layers timed in turn with `layers` in one process: what else the machine does slows both
-    # alike, and their ratio holds. "": none.
-    config.reference = ""
-    config.batch_size = 32  # Images.
-    config.repeats = 7  # Timings of each program; odd, so that the median is one of them.
+    config = filled(FIELDS)
+    config.layers = base.parse_arg(arg, layers=config.layers).layers
     return config

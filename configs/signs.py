@@ -18,14 +18,14 @@ residual branches that start at zero (Goyal et al. 2017, section 5.1).
 from ml_collections import ConfigDict
 
 from configs import base
+from resinc.registry import lookup
 
 EPOCHS, BATCH_SIZE, TRAIN_SIZE = 20, 32, 1_080
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
     args = base.parse_arg(arg, recipe="practice", network="signs-resnet-50")
-    if args.recipe not in RECIPES:
-        raise ValueError(f"recipe {args.recipe!r} is not one of {', '.join(RECIPES)}")
+    recipe = lookup(RECIPES, args.recipe, "recipe")
     config = base.get_config()
     base.use_network(config, args.network)
     config.data.name = "signs"
@@ -35,7 +35,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.eval_batch_size = 120
     config.eval_every_steps = 135  # Four epochs; on a CPU one costs as much as 4 steps.
     config.checkpoint_every_steps = 45
-    RECIPES[args.recipe](config)
+    recipe(config)
     return config
 
 

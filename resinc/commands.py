@@ -191,6 +191,7 @@ def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
         raise InputError("summary takes a network's name or a --config: one of the two")
     config = load_training(args.config or f"configs/base.py:network={args.network}", overrides)
     prepare_jax(deterministic=True)
+    from resinc.config import check
     from resinc.data import DATASETS
     from resinc.diagnostics.cost import network_cost
     from resinc.diagnostics.summary import print_summary
@@ -198,6 +199,7 @@ def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
     from resinc.registry import lookup
     from resinc.zoo import named
 
+    check(config)
     if args.network:
         _, image, classes, _ = named(args.network)
     else:

@@ -5,23 +5,38 @@
 Shared by the command line, the trainer and the sweep; imports neither JAX nor a recipe by name.
 """
 
-import difflib
 import functools
 import inspect
 import json
 import runpy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
+from resinc import assignment, fields
 from resinc.errors import InputError
+from resinc.registry import did_you_mean
 
+ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "--config."
 # Where the data lies is not what is trained: a run may go on after its data set has moved.
 NOT_COMPARED = ("data.dir",)
+_ABSENT = object()
+
+
+class Schema(NamedTuple):
+    """A file of configs/ that declares FIELDS, and names at the top level by which it is told."""
+
+    recipe: str
+    sections: frozenset[str]
+
+
+SCHEMAS = (
+    Schema("base.py", frozenset({"model", "data", "optimizer"})),
+    Schema("chain.py", frozenset({"layers", "input"})),
+)
 
 
 def load(path_with_args: str, overrides: Sequence[str] = ()) -> ConfigDict:
@@ -37,20 +52,31 @@ def load(path_with_args: str, overrides: Sequence[str] = ()) -> ConfigDict:
 
     Raises:
       InputError: no such recipe, an argument or field it does not have (with the nearest name), or
-        a value of another type than the field's default.
+        a value of another type than the field's default or out of its range. Names in registries
+        are left to `check`.
     """
-    path, colon, arg = path_with_args.partition(":")
-    config = _run_recipe(path, arg if colon else None)
-    values: dict[str, str] = {}
-    for override in overrides:
-        field, value = _split(override)
-        _check_field(config, field, override)
-        values.pop(field, None)
-        values[field] = value
-    for field, value in values.items():
-        _apply(config, field, value)
-    config.lock()
-    return config
+    config = _run_recipe(*_split(path_with_args))
+    values = dict(flatten(config))
+    given = dict(_override(override, values) for override in overrides)
+    config.update_from_flattened_dict(given)
+    check(config, choices=False)
+    return config.lock()
+
+
+def check(config: ConfigDict, choices: bool = True) -> None:
+    """Check every field against the rule beside its default in configs/.
+
+    Args:
+      config: of the schema of configs/base.py or configs/chain.py; of another, it is not checked.
+      choices: whether names are looked up in their registries too, which imports JAX.
+
+    Raises:
+      InputError: one sentence with field, value and rule.
+    """
+    for schema in SCHEMAS:
+        if schema.sections <= set(config):
+            fields.check(config, _schema(schema.recipe), choices)
+            return
 
 
 def differences(
@@ -65,11 +91,11 @@ def differences(
       new: what it would be started with now, as made by `to_dict`.
       ignore: dotted fields that may differ.
     """
-    there, now = dict(flatten(completed(old))), dict(flatten(new))
+    there, now = dict(flatten(completed(old))), dict(flatten(to_dict(new)))
     return [
         f"{field}: {_show(there, field)} there, {_show(now, field)} now"
         for field in sorted(there.keys() | now.keys())
-        if field not in ignore and _show(there, field) != _show(now, field)
+        if field not in ignore and there.get(field, _ABSENT) != now.get(field, _ABSENT)
     ]
 
 
@@ -101,9 +127,10 @@ def completed(values: Mapping[str, Any] | ConfigDict) -> dict[str, Any]:
     with. What is no config of the schema (it has no model or no data) stays as it is.
     """
     plain = to_dict(values)
-    if not plain.keys() >= {"model", "data", "optimizer"}:
-        return plain
-    return _filled(plain, to_dict(_schema()))
+    for schema in SCHEMAS:
+        if schema.sections <= plain.keys():
+            return _filled(plain, to_dict(fields.filled(_schema(schema.recipe))))
+    return plain
 
 
 def _filled(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,14 +138,14 @@ def _filled(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str,
     for name, default in defaults.items():
         if name not in out:
             out[name] = default
-        elif isinstance(default, Mapping):
+        elif isinstance(default, Mapping) and isinstance(out[name], Mapping):
             out[name] = _filled(out[name], default)
     return out
 
 
 @functools.cache
-def _schema() -> ConfigDict:
-    return _run_recipe("configs/base.py", None)
+def _schema(recipe: str) -> fields.Fields:
+    return runpy.run_path(str(ROOT / "configs" / recipe))["FIELDS"]
 
 
 def flatten(nested: Mapping[str, Any] | ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -136,17 +163,18 @@ def find_recipe(path: str) -> Path:
     Raises:
       InputError: there is none; the message lists the recipes of the folder that was meant.
     """
-    root = Path(__file__).resolve().parent.parent
-    places = [Path(path), root / path]
+    places = _places(path)
     for place in places:
         if place.is_file():
             return place
-    folder = next((p.parent for p in places if path and p.parent.is_dir()), root / "configs")
+    folder = next((p.parent for p in places if path and p.parent.is_dir()), ROOT / "configs")
     found = sorted(f.name for f in folder.glob("[!_]*.py") if f.name != "base.py")
-    near = difflib.get_close_matches(Path(path).name, found, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
     choices = f": {folder} holds {', '.join(found)}" if found else ""
-    raise InputError(f"no recipe file {path!r}{hint}{choices}")
+    raise InputError(f"no recipe file {path!r}{did_you_mean(Path(path).name, found)}{choices}")
+
+
+def _places(path: str) -> list[Path]:
+    return [Path(path), ROOT / path]
 
 
 def _run_recipe(path: str, arg: str | None) -> ConfigDict:
@@ -171,8 +199,11 @@ def _run_recipe(path: str, arg: str | None) -> ConfigDict:
         ) from None
     try:
         config = get_config(*given)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"recipe {path!r}: {error}") from None
+    except Exception as error:  # Whatever the user's code raises.
+        said = " ".join(str(error).split())
+        raise InputError(f"recipe {path!r}: {type(error).__name__}: {said}") from error
     if not isinstance(config, ConfigDict):
         raise InputError(
             f"recipe {path!r}: get_config() returned {type(config).__name__}, not a ConfigDict"
@@ -180,73 +211,32 @@ def _run_recipe(path: str, arg: str | None) -> ConfigDict:
     return config.copy_and_resolve_references()
 
 
-def _split(override: str) -> tuple[str, str]:
-    field, equals, value = override.removeprefix(PREFIX).partition("=")
+def _split(path_with_args: str) -> tuple[str, str | None]:
+    """Recipe and argument; a colon inside the name of a file that is there does not end it."""
+    pieces = path_with_args.split(":")
+    for count in range(len(pieces), 0, -1):
+        path = ":".join(pieces[:count])
+        if path and any(place.is_file() for place in _places(path)):
+            return path, ":".join(pieces[count:]) if count < len(pieces) else None
+    path, colon, arg = path_with_args.partition(":")
+    return path, arg if colon else None
+
+
+def _override(override: str, values: Mapping[str, Any]) -> tuple[str, Any]:
+    """(dotted field, value) of `--config.field=value`."""
+    text = override.removeprefix(PREFIX)
+    field, equals, _ = text.partition("=")
     if not override.startswith(PREFIX) or not equals or not field:
         raise InputError(
             f"{override!r} is no override: write {PREFIX}FIELD=VALUE, "
             f"for example {PREFIX}optimizer.lr=0.05"
         )
-    return field, value
-
-
-def _check_field(config: ConfigDict, field: str, override: str) -> None:
-    fields = dict(flatten(config))
-    if field in fields:
-        return
-    inside = [name for name in fields if name.startswith(field + ".")]
+    inside = [name for name in values if name.startswith(field + ".")]
     if inside:
         raise InputError(
             f"{override!r} sets a whole section: set one of its fields, {', '.join(inside)}"
         )
-    last = field.rpartition(".")[2]
-    near = difflib.get_close_matches(field, fields, n=1, cutoff=0.75)
-    near = near or [name for name in fields if name.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(field, fields, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    section = field.rpartition(".")[0]
-    beside = [name for name in fields if name.rpartition(".")[0] == section]
-    shown = beside or ([] if near else list(fields))
-    choices = f": {section or 'the top level'} has {', '.join(shown)}" if shown else ""
-    raise InputError(f"unknown config field {field!r}{hint}{choices}")
-
-
-def _apply(config: ConfigDict, field: str, text: str) -> None:
-    """Set one field through ml_collections' own flag parser for the type of its default."""
-    default = dict(flatten(config))[field]
-    argv = ["resinc", f"{PREFIX}{field}={text}"]
-    values = flags.FlagValues()
-    try:
-        config_flags.DEFINE_config_dict(
-            "config", config, flag_values=values, lock_config=False, sys_argv=argv
-        )
-        values(argv)
-        value = dict(flatten(config))[field]
-        if isinstance(default, tuple):
-            _check_items(default, value)
-    except (flags.Error, ValueError, TypeError, SyntaxError):
-        raise InputError(
-            f"config field {field!r} takes {_kind(default)}, not {text!r} "
-            f"(its value in the recipe is {default!r})"
-        ) from None
-
-
-def _check_items(default: tuple[Any, ...], value: Any) -> None:
-    """ml_collections lets a tuple hold anything; ours hold one type."""
-    if not isinstance(value, tuple):
-        raise TypeError
-    kinds = {type(item) for item in default}
-    if float in kinds:
-        kinds.add(int)
-    if kinds and not {type(item) for item in value} <= kinds:
-        raise TypeError
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"a tuple such as {value!r}"
-    kinds = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
-    return kinds.get(type(value), f"a value of type {type(value).__name__}")
+    return assignment.read(text, values, "config field", "this recipe")
 
 
 def _jsonable(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Look a name up in a literal table; the error lists the choices."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from resinc.errors import InputError
@@ -22,6 +22,20 @@ def lookup(table: Mapping[str, Entry], name: str, kind: str) -> Entry:
     """
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(str(name), table, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise InputError(f"unknown {kind} {name!r}{hint}: the choices are {', '.join(sorted(table))}")
+    choices = ", ".join(sorted(key or "''" for key in table))
+    raise InputError(
+        f"unknown {kind} {name!r}{did_you_mean(name, table)}: the choices are {choices}"
+    )
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """ " (did you mean 'optimizer.lr'?)", or "" where no name is near.
+
+    A name with the same last part, after the dots, comes before one that is only somewhat alike.
+    """
+    names = list(names)
+    last = name.rpartition(".")[2]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    near = near or [other for other in names if "." in other and other.rpartition(".")[2] == last]
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""

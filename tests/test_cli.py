@@ -47,7 +47,7 @@ def test_every_command_has_help(command, capsys):
         (["--config=configs/chain.py"], "'configs/chain.py' names no network"),
         (["--config=configs/digit.py"], "did you mean 'digits.py'"),
         ([DIGITS, "--config.optimizer.rl=0.1"], "did you mean 'optimizer.lr'"),
-        ([DIGITS, "--config.steps=many"], "'steps' takes an integer, not 'many'"),
+        ([DIGITS, "--config.steps=many"], "'steps' takes an integer such as 120, not 'many'"),
         ([DIGITS, "--config.batch_size=100"], "batch size 100 is not divisible by 8 devices"),
         ([DIGITS, "--config.data.name=digit"], "did you mean 'digits'"),
         (

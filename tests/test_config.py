@@ -20,6 +20,8 @@ def test_arguments_and_overrides_reach_the_config():
             "--config.model.scan=false",
             "--config.schedule.boundaries=(0.2, 0.3)",
             "--config.data.dir=/a=b",
+            "--config.data.mean=(0, 0.5)",
+            "--config.probes=('lesions',)",
         ],
     )
     assert config.model.depth == 56
@@ -30,6 +32,8 @@ def test_arguments_and_overrides_reach_the_config():
     assert config.model.scan is False
     assert config.schedule.boundaries == (0.2, 0.3)
     assert config.data.dir == "/a=b"
+    assert config.data.mean == (0, 0.5)
+    assert config.probes == ("lesions",)
 
 
 def test_last_override_of_a_field_wins():
@@ -58,11 +62,11 @@ def test_two_loads_share_nothing():
         ("", [], ["no recipe file ''"]),
         ("nowhere/x.py", [], ["'nowhere/x.py'", "digits.py"]),
         ("configs/__init__.py", [], ["no get_config"]),
-        ("configs/base.py:depth=3", [], ["'depth=3'", "network"]),
+        ("configs/base.py:depth=3", [], ["'depth'", "network"]),
         ("configs/base.py:network=resnet-5", [], ["'resnet-5'", "did you mean 'resnet-56'"]),
-        ("configs/digits.py:depht=20", [], ["'depht=20'", "did you mean 'depth'"]),
-        ("configs/digits.py:depth=deep", [], ["'deep'", "int"]),
-        ("configs/digits.py:depth", [], ["'depth'", "name=value"]),
+        ("configs/digits.py:depht=20", [], ["'depht'", "did you mean 'depth'"]),
+        ("configs/digits.py:depth=deep", [], ["'deep'", "an integer"]),
+        ("configs/digits.py:depth", [], ["'depth'", "NAME=VALUE"]),
         ("configs/digits.py", ["--config.optimizer.ler=1"], ["did you mean 'optimizer.lr'"]),
         ("configs/digits.py", ["--config.lr=1"], ["'lr'", "did you mean 'optimizer.lr'"]),
         ("configs/digits.py", ["--config.zzz=1"], ["unknown config field 'zzz'", "steps"]),

@@ -1,6 +1,5 @@
 """One run of a sweep: what it is called and the command that starts it."""
 
-import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
+from resinc.registry import did_you_mean
 from resinc.runs.cell import Label
 
 SEED = "--config.seed="
@@ -109,10 +109,9 @@ def check_cells(cells: Sequence[Cell]) -> None:
         way = [cell.name]
         while start := by_name[way[-1]].start:
             if start not in by_name:
-                near = difflib.get_close_matches(start, by_name, n=1)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
                 raise InputError(
-                    f"cell {way[-1]!r} starts from {start!r}, which the sweep does not have{hint}"
+                    f"cell {way[-1]!r} starts from {start!r}, which the sweep does not have"
+                    f"{did_you_mean(start, by_name)}"
                 )
             way.append(start)
             if start in way[:-1]:

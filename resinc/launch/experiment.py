@@ -1,6 +1,5 @@
 """Load an experiment file and convert `--set name=value` for its sweep()."""
 
-import difflib
 import importlib.util
 import inspect
 import sys
@@ -10,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from resinc import assignment
 from resinc.errors import InputError
+from resinc.registry import did_you_mean
 
 
 def load_experiment(path: str | Path) -> types.ModuleType:
@@ -68,33 +69,10 @@ def settings(function: Callable[..., Any], texts: Sequence[str]) -> dict[str, An
     Raises:
       InputError: an unknown name, a missing `=`, or a value of another type.
     """
-    parameters = inspect.signature(function).parameters
     hints = typing.get_type_hints(function)
-    values = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or name not in parameters:
-            near = difflib.get_close_matches(name, parameters, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise InputError(
-                f"setting {text!r} is not NAME=VALUE with a name that this experiment takes{hint}: "
-                f"{', '.join(parameters)}"
-            )
-        default = parameters[name].default
-        kind, many = _kind(hints.get(name), default)
-        items = [item for item in value.strip("()[] ").split(",") if item.strip()]
-        try:
-            values[name] = (
-                tuple(_convert(kind, item) for item in items) if many else _convert(kind, value)
-            )
-            if many and not items:
-                raise ValueError
-        except ValueError:
-            several = f"{kind.__name__}s separated by commas" if many else f"a {kind.__name__}"
-            shown = "" if default is inspect.Parameter.empty else f" (its default is {default!r})"
-            raise InputError(f"setting {text!r}: {name} takes {several}{shown}") from None
-    return values
+    parameters = inspect.signature(function).parameters.values()
+    values = {p.name: _example(hints.get(p.name), p.default) for p in parameters}
+    return dict(assignment.read(text, values, "setting", "this experiment") for text in texts)
 
 
 def _find(path: str) -> Path:
@@ -105,29 +83,15 @@ def _find(path: str) -> Path:
         if place.is_file() and place.suffix == ".py":
             return place
     found = sorted(file.stem for file in (root / "experiments").glob("[!_]*.py"))
-    near = difflib.get_close_matches(Path(path).stem, found, n=1)
-    hint = f" (did you mean 'experiments/{near[0]}.py'?)" if near else ""
+    hint = did_you_mean(path, [f"experiments/{name}.py" for name in found])
+    hint = hint or did_you_mean(Path(path).stem, found)
     raise InputError(f"no experiment file {path!r}{hint}: there are {', '.join(found) or 'none'}")
 
 
-def _kind(hint: Any, default: Any) -> tuple[type, bool]:
-    """(type of one item, whether it is a tuple of them)."""
+def _example(hint: Any, default: Any) -> Any:
+    """A value of the type that a parameter takes: its default where that says it."""
+    if default not in (inspect.Parameter.empty, None, ()):
+        return default
     if typing.get_origin(hint) is tuple:
-        return typing.get_args(hint)[0], True
-    if isinstance(default, tuple):
-        return (type(default[0]) if default else str), True
-    if isinstance(hint, type):
-        return hint, False
-    return (str if default in (inspect.Parameter.empty, None) else type(default)), False
-
-
-def _convert(kind: type, text: str) -> Any:
-    text = text.strip()
-    if kind is bool:
-        try:
-            return {"true": True, "false": False}[text.lower()]
-        except KeyError:
-            raise ValueError(text) from None
-    if kind is int:
-        return int(text.replace("_", ""))
-    return kind(text)
+        return (typing.get_args(hint)[0](),)
+    return hint() if isinstance(hint, type) else default if default == () else ""

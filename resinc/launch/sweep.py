@@ -110,7 +110,9 @@ def check_configs(cells: Sequence[Cell], root: Path) -> None:
       InputError: names the cell and the differing fields.
     """
     for cell in cells:
-        now = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root)))
+        config = config_lib.load(cell.recipe, cell.flags_in(root))
+        config_lib.check(config)
+        now = config_lib.to_dict(config)
         path = root / cell.name / "config.json"
         if not path.exists():
             continue

@@ -10,7 +10,6 @@ from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc.diagnostics.cost import Cost, network_cost
-from resinc.errors import InputError
 from resinc.measure.chain import Chain, Layer, Shape, parse, shapes
 from resinc.measure.clock import time_in_turn
 from resinc.runs.config import check_config
@@ -98,11 +97,7 @@ def check(config: ConfigDict) -> tuple[tuple[Layer, ...], tuple[Layer, ...], Sha
     Raises:
       InputError: a field out of its range; says which, its value and the rule.
     """
-    for field in ("batch_size", "repeats"):
-        if config[field] < 1:
-            raise InputError(f"{field} {config[field]} is not positive")
-    if len(config.input) != 3 or min(config.input) < 1:
-        raise InputError(f"input {tuple(config.input)} is not three positive numbers: h, w, c")
+    config_file.check(config)
     layers = parse(config.layers)
     reference = parse(config.reference) if config.reference else ()
     for chain in (layers, reference):

@@ -59,20 +59,13 @@ def block_of(section: Any) -> tuple[type[Block], Callable[..., nn.Module]]:
     """The class of `section.block`, and the same with the section's options of that block.
 
     Raises:
-      InputError: an unknown block, an option out of range or one that the block does not have.
+      InputError: an unknown block, or an option that the block does not have.
     """
     block = lookup(BLOCKS, section.block, "block")
-    if not 0 < section.survival <= 1:
-        raise InputError(f"model.survival {section.survival} is not in (0, 1]")
     if section.survival < 1 and not block.has_branch:
         raise InputError(
             f"model.survival {section.survival} drops residual branches, but block "
             f"{section.block!r} has none"
-        )
-    if section.groups < 1 or section.base_width < 1:
-        raise InputError(
-            f"model.groups {section.groups} and model.base_width {section.base_width} "
-            "must be positive"
         )
     if section.block == "bottleneck":
         options = {
@@ -104,13 +97,7 @@ def check_variant(section: Any, variants: tuple[str, ...]) -> str:
 
 
 def dropout_of(section: Any, own: float) -> float:
-    """`section.dropout`, or the network's own where it is negative.
-
-    Raises:
-      InputError: a rate of 1 or more.
-    """
-    if section.dropout >= 1:
-        raise InputError(f"model.dropout {section.dropout} is not below 1")
+    """`section.dropout`, or the network's own where it is negative."""
     return own if section.dropout < 0 else section.dropout
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from resinc import config as config_file
 from resinc import data, networks
 from resinc.data import augment
 from resinc.data.normalize import check_normalization
@@ -35,19 +36,17 @@ def assemble(config: ConfigDict) -> Machine:
     Raises:
       InputError: a field out of its range; says which, its value and the rule.
     """
-    for field in ("steps", "batch_size", "eval_batch_size", "log_every_steps"):
-        if config[field] < 1:
-            raise InputError(f"{field} {config[field]} is not positive")
-    for field in ("eval_every_steps", "checkpoint_every_steps"):
-        if config[field] < 0:
-            raise InputError(f"{field} {config[field]} is negative; 0 means at the end only")
-    if config.checkpoints_to_keep < 1:
-        raise InputError(f"checkpoints_to_keep {config.checkpoints_to_keep} is not positive")
+    config_file.check(config)
     spec = lookup(data.DATASETS, config.data.name, "dataset")
     network = networks.build(config.model, spec.num_classes, AXIS)
     _check_objective(config, network, spec)
     check_probes((*config.probes, *config.probes_at_start), config.model)
-    lookup(augment.AUGMENTATIONS, config.data.augment, "augmentation")
+    h, w, _ = spec.image_shape
+    if augment.AUGMENTATIONS[config.data.augment].crop and config.data.crop_pad >= min(h, w):
+        raise InputError(
+            f"data.crop_pad {config.data.crop_pad} is not below the {h}x{w} pixels of "
+            f"{spec.name!r}: some crops would be nothing but padding"
+        )
     normalization = config.data.normalize, config.data.mean, config.data.std
     check_normalization(*normalization, spec.image_shape[-1])
     schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from resinc.errors import InputError
 from resinc.registry import lookup
 
 Schedule = Callable[[jax.Array], jax.Array]
@@ -56,15 +55,9 @@ def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
       steps: length of the run.
 
     Raises:
-      InputError: an unknown name, or a fraction outside [0, 1].
+      InputError: an unknown name.
     """
     make = lookup(SCHEDULES, section.name, "schedule")
-    for name, fraction in [
-        ("warmup", section.warmup),
-        *(("boundaries", f) for f in section.boundaries),
-    ]:
-        if not 0 <= fraction <= 1:
-            raise InputError(f"schedule.{name} {fraction} is not a fraction of the run, 0 to 1")
     schedule = make(section, lr, steps)
     warmup_steps = _warmup_steps(section, steps)
     if section.name == "linear" or not warmup_steps:
@@ -127,12 +120,7 @@ def make_optimizer(section: Any, schedule: Schedule) -> optax.GradientTransforma
       schedule: learning rate by step.
 
     Raises:
-      InputError: an unknown optimizer or `decay_on`, or a negative rate or decay.
+      InputError: an unknown optimizer or `decay_on`.
     """
-    if section.lr <= 0 or section.weight_decay < 0:
-        raise InputError(
-            f"optimizer.lr {section.lr} must be positive and optimizer.weight_decay "
-            f"{section.weight_decay} not negative"
-        )
     mask = lookup(DECAY_MASKS, section.decay_on, "optimizer.decay_on")
     return lookup(OPTIMIZERS, section.name, "optimizer")(section, schedule, mask)

@@ -62,8 +62,8 @@ def test_measurement_reads_like_a_run_and_is_not_repeated(tmp_path, quick, capsy
         ("3x3", [], "'3x3' of '3x3' is neither"),
         ("pool8", [], "'pool8' has no window in the 4x4 pixels"),
         ("3x3-2", ["--config.reference=5"], "'5' of '5' is neither"),
-        ("3x3-2", ["--config.repeats=0"], "repeats 0 is not positive"),
-        ("3x3-2", ["--config.input=(4,4)"], "input (4, 4) is not three positive numbers"),
+        ("3x3-2", ["--config.repeats=0"], "repeats 0 is not an integer"),
+        ("3x3-2", ["--config.input=(4,4)"], "input (4, 4) does not have 3 items"),
     ],
 )
 def test_a_bad_config_is_refused_before_anything_is_written(tmp_path, layers, overrides, said):

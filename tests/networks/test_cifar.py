@@ -205,12 +205,10 @@ def test_depth_arithmetic_follows_the_block(block, depth, nearest):
     ("changes", "message"),
     [
         ({"survival": 0.5, "block": "plain"}, "block 'plain' has none"),
-        ({"survival": 0.0}, r"model.survival 0.0 is not in \(0, 1\]"),
         ({"groups": 2}, "options of block 'bottleneck'"),
         ({"variant": "v1.5"}, "model.variant 'v1.5'"),
         ({"norm": "layer"}, "model.norm 'layer'"),
         ({"head": "max"}, "head"),
-        ({"dropout": 1.0}, "model.dropout 1.0"),
         ({"merge": "ad"}, "did you mean 'add'"),
         ({"widen": 0}, "model.widen 0"),
     ],

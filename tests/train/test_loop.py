@@ -127,13 +127,13 @@ def test_unwritable_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("steps", 0, "steps 0 is not positive"),
-        ("eval_every_steps", -1, "eval_every_steps -1 is negative"),
+        ("steps", 0, "steps 0 is not an integer that is at least 1"),
+        ("eval_every_steps", -1, "eval_every_steps -1 is not"),
         ("checkpoints_to_keep", 0, "checkpoints_to_keep 0"),
         ("model__depth", 9, "depth 9 is not 6n"),
         ("data__name", "digit", "did you mean 'digits'"),
         ("data__augment", "flip", "choices are crop, crop_flip, none"),
-        ("data__normalize", "mean", "unknown normalisation"),
+        ("data__normalize", "mean", "unknown data.normalize"),
     ],
 )
 def test_bad_field_is_refused_before_anything_is_written(field, value, message, tmp_path):
