@@ -68,13 +68,15 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
     prepare_jax(deterministic=True)
     from resinc.train.transfer import import_weights
 
-    moved = import_weights(args.file, config, args.layout, args.workdir, args.new_head)
+    fields = [override.partition("=")[0].removeprefix("--config.") for override in overrides]
+    normalized = any(field in fields for field in ("data.normalize", "data.mean", "data.std"))
+    moved = import_weights(args.file, config, args.layout, args.workdir, args.new_head, normalized)
     print(
         f"imported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
         f"{moved.layout}: {args.workdir}"
     )
-    if moved.said:
-        print(moved.said)
+    for line in filter(None, (moved.said, *moved.notes)):
+        print(line)
     return 0
 
 

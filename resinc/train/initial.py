@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 import jax
 
+from resinc import config as config_file
 from resinc import data, networks
 from resinc.errors import InputError
 from resinc.registry import lookup
+from resinc.train import normalization
 from resinc.train.assemble import Machine
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.grow import identity_blocks
@@ -67,7 +69,11 @@ def from_run(machine: Machine) -> Initial:
     matched = matched._replace(found=matched.found | grown, missing=missing)
     afresh, said = fit(machine, matched, ours, f"init_from {named!r}", new_head=True)
     afresh += rest
-    said = f"starts from step {step} of {folder}" + (f"; {said}" if said else "")
+    source = config_file.from_json(folder / "config.json")
+    differs = normalization.difference(
+        machine.config, normalization.of_config(source, "the run that they are from")
+    )
+    said = "; ".join(filter(None, (f"starts from step {step} of {folder}", said, differs)))
     return Initial(like, matched.found, afresh, said, {"folder": str(folder), "step": step})
 
 

@@ -14,7 +14,7 @@ from resinc.registry import lookup
 from resinc.runs.files import write_json
 from resinc.runs.lock import held
 from resinc.runs.status import write_status
-from resinc.train import provenance
+from resinc.train import normalization, provenance
 from resinc.train.assemble import assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
@@ -33,10 +33,16 @@ class Moved(NamedTuple):
     arrays: int
     parameters: int  # Trainable scalars.
     said: str  # What was left to the seed, one line, or "".
+    notes: tuple[str, ...] = ()  # What else the user should know, a line each.
 
 
 def import_weights(
-    file: Path, config: ConfigDict, layout_name: str, folder: Path, new_head: bool = False
+    file: Path,
+    config: ConfigDict,
+    layout_name: str,
+    folder: Path,
+    new_head: bool = False,
+    own_normalization: bool = False,
 ) -> Moved:
     """Write a run that is done at step 0, with the weights of a file.
 
@@ -49,6 +55,7 @@ def import_weights(
       layout_name: a key of `resinc.weights.layouts.LAYOUTS`, or "" to tell it from the names.
       folder: workdir of the run, new or empty.
       new_head: draw the head from the seed where the file's has other classes, or none.
+      own_normalization: keep the config's, though weights of this layout were trained with another.
 
     Raises:
       InputError: the config, the file or the folder cannot be used, or the weights are not finite
@@ -67,6 +74,10 @@ def import_weights(
     refuse_non_finite(
         arrays, repr(str(file)), {layout.name(path, ours) or "": path for path in ours}
     )
+    theirs = normalization.of_file(_about(file), name, layout.normalize)
+    config, note = (
+        normalization.adopt(config, theirs, own_normalization) if theirs else (config, "")
+    )
     source = {
         "file": str(file),
         "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
@@ -82,7 +93,11 @@ def import_weights(
         if any(path.name != "lock" for path in folder.iterdir()):
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
         _write_run(folder, state, config_file.to_dict(config), origin)
-    return Moved(name, len(matched.found), parameters, said)
+    return Moved(name, len(matched.found), parameters, said, (note,) if note else ())
+
+
+def _about(file: Path) -> dict[str, str]:
+    return files.metadata(file) if file.suffix == ".safetensors" else {}
 
 
 def _write_run(folder: Path, state: Any, config: dict[str, Any], origin: dict[str, Any]) -> None:

@@ -28,9 +28,14 @@ ALEXNET = Layout(
     module=_ALEXNET.get,
     dialect=TORCH,
     marks=(r"features\.0\.weight", r"features\.10\.weight", r"classifier\.6\.weight"),
+    normalize="imagenet",
     absent=(r"features\.(2|5|12)\.weight",),  # A VGG.
     flattened={"dense6": 256},
 )
+
+# Published for these two are TensorFlow's weights, for pixels of -1 to 1. torchvision normalises by
+# ImageNet's numbers all the same, and undoes that inside the network: its transform_input.
+_TRANSFORMED = "half"
 
 # A unit is a convolution with its norm; our last name is conv or norm.
 _TORCH_LAYERS = {"conv": "conv", "norm": "bn"}
@@ -77,6 +82,7 @@ GOOGLENET = Layout(
     module=_googlenet_module,
     dialect=TORCH,
     marks=(r"inception3a\.branch1\.conv\.weight", r"conv1\.conv\.weight"),
+    normalize=_TRANSFORMED,
     flattened={"aux4a/dense1": 128, "aux4d/dense1": 128},
 )
 
@@ -167,4 +173,5 @@ INCEPTION_V3 = Layout(
     module=_inception_v3_module,
     dialect=TORCH,
     marks=(r"Mixed_5b\.branch1x1\.conv\.weight", r"Conv2d_1a_3x3\.conv\.weight"),
+    normalize=_TRANSFORMED,
 )

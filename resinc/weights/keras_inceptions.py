@@ -55,6 +55,7 @@ KERAS_INCEPTION_V3 = Layout(
     module=_KERAS_V3.get,
     dialect=KERAS,
     marks=(r"conv2d(_\d+)?/kernel", r"batch_normalization(_\d+)?/beta"),
+    normalize="half",
     absent=(r"conv_7b/kernel",),
     prepare=_keras_prepare,
 )
@@ -116,5 +117,6 @@ KERAS_INCEPTION_RESNET_V2 = Layout(
     module=_KERAS_V2.get,
     dialect=KERAS,
     marks=(r"conv_7b/kernel", r"block35_1_conv/kernel"),
+    normalize="half",
     prepare=_keras_prepare,
 )

@@ -64,6 +64,8 @@ class Layout(NamedTuple):
       module: path of one of our modules -> their layer's name; None: they have no such layer.
       dialect: None: names and values are our own.
       marks: names that a file of this layout has, as regular expressions.
+      normalize: the `config.data.normalize` under which its published weights were trained; "": not
+        known.
       absent: names that it has not, where others have the same marks.
       flattened: path of a dense layer -> channels of the feature map that it gets flattened:
         PyTorch flattens [c, h, w], we [h, w, c].
@@ -76,6 +78,7 @@ class Layout(NamedTuple):
     module: Callable[[str], str | None]
     dialect: Dialect | None
     marks: tuple[str, ...]
+    normalize: str = ""
     absent: tuple[str, ...] = ()
     flattened: Mapping[str, int] = {}
     prepare: Callable[[Arrays, Flat], Arrays] = _as_it_is

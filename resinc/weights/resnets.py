@@ -55,6 +55,7 @@ TORCHVISION = Layout(
     module=lambda path: _torch_module(path, "downsample", "fc"),
     dialect=TORCH,
     marks=(r"conv1\.weight", r"layer4\.0\.conv1\.weight", r"layer1\.0\.bn1\.weight"),
+    normalize="imagenet",
     absent=(r"linear\.weight",),
 )
 
@@ -64,6 +65,9 @@ CIFAR = Layout(
     module=lambda path: _torch_module(path, "shortcut", "linear"),
     dialect=TORCH,
     marks=(r"conv1\.weight", r"layer3\.0\.conv1\.weight", r"layer1\.0\.bn1\.weight"),
+    # On CIFAR, but with ImageNet's numbers: trainer.py of akamaster/pytorch_resnet_cifar10, whose
+    # resnet20.th to resnet1202.th these are.
+    normalize="imagenet",
     absent=(r"layer4\.0\.conv1\.weight", r"fc\.weight"),
 )
 
@@ -131,5 +135,6 @@ KERAS_RESNET50 = Layout(
     module=_keras_module,
     dialect=KERAS,
     marks=(r"conv1_conv/kernel", r"conv2_block1_1_conv/kernel", r"conv1_bn/gamma"),
+    normalize="caffe",
     prepare=_keras_prepare,
 )
