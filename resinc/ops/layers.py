@@ -23,7 +23,7 @@ class Conv(nn.Module):
         pixel is nearer to a border than another.
       groups: of channels.
       bias: add one number per feature; needless where a BatchNorm follows.
-      init: of the kernel, one of `ops.kernels.INITS`.
+      kernel_init: one of `ops.kernels.INITS`.
     """
 
     features: int
@@ -33,7 +33,7 @@ class Conv(nn.Module):
     circular: bool = False
     groups: int = 1
     bias: bool = False
-    init: Initializer = he_normal
+    kernel_init: Initializer = he_normal
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -41,7 +41,7 @@ class Conv(nn.Module):
         size = self.kernel_size
         kh, kw = (size, size) if isinstance(size, int) else size
         shape = (kh, kw, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", self.init, shape)
+        kernel = self.param("kernel", self.kernel_init, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         padding = self.padding
         if self.circular and padding == "SAME":
@@ -175,7 +175,7 @@ def make_layers(
         last_norm = functools.partial(batch_norm, scale_init=nn.initializers.zeros)
     return Layers(
         conv=functools.partial(
-            Conv, dtype=dtype, bias=bias or norm == "none", init=init, circular=circular
+            Conv, dtype=dtype, bias=bias or norm == "none", kernel_init=init, circular=circular
         ),
         norm=batch_norm,
         last_norm=last_norm,
