@@ -10,6 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from resinc import assignment
+from resinc.errors import InputError
 from resinc.fields import FLAG, TEXT, Each, Fields, Integer, KeyOf, Number, OneOf, filled
 from resinc.zoo import named
 
@@ -96,6 +97,9 @@ FIELDS: Fields = {
     "checkpoints_to_keep": (2, Integer(least=1)),  # Newest; the best on validation is kept besides.
 }
 
+# Of a recipe, and also what a named network fixes.
+MODEL_ARGUMENTS = {"depth", "block"}
+
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """The schema, filled with its defaults, and with a network of resinc.zoo where one is named."""
@@ -122,10 +126,19 @@ def parse_arg(arg: str | None, **defaults: Any) -> ConfigDict:
       **defaults: every name that the recipe takes; a value is converted to its default's type.
 
     Raises:
-      InputError: an unknown name, a missing `=`, or a value of another type.
+      InputError: an unknown name, a missing `=`, a value of another type, or a depth or block that
+        contradicts the network named beside it.
     """
-    values = dict(defaults)
-    for item in filter(None, (arg or "").split(",")):
-        name, value = assignment.read(item, defaults, "config argument", "this recipe")
-        values[name] = value
-    return ConfigDict(values)
+    given = dict(
+        assignment.read(item, defaults, "config argument", "this recipe")
+        for item in filter(None, (arg or "").split(","))
+    )
+    if network := given.get("network"):
+        own = named(network).model
+        for name in MODEL_ARGUMENTS & given.keys():
+            if given[name] != own.get(name):
+                raise InputError(
+                    f"{name}={given[name]} contradicts network={network}, which sets its own "
+                    f"{name}: give one of the two"
+                )
+    return ConfigDict(defaults | given)

@@ -22,7 +22,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     base.use_network(config, args.network)
     config.data.name = args.dataset
     config.data.augment = "crop_flip"
-    if args.depth >= 110:
+    if config.model.depth >= 110:
         # "we use 0.01 to warm up the training until the training error is below 80% (about 400
         # iterations)": 400 of 64,000 steps, scaled with `steps` like the rest of the schedule.
         config.schedule.warmup = 400 / 64_000

@@ -64,6 +64,12 @@ def test_two_loads_share_nothing():
         ("configs/__init__.py", [], ["no get_config"]),
         ("configs/base.py:depth=3", [], ["'depth'", "network"]),
         ("configs/base.py:network=resnet-5", [], ["'resnet-5'", "did you mean 'resnet-56'"]),
+        (
+            "configs/cifar.py:depth=56,network=resnet-20",
+            [],
+            ["depth=56 contradicts network=resnet-20"],
+        ),
+        ("configs/cifar.py:network=nin,block=plain", [], ["block=plain contradicts network=nin"]),
         ("configs/digits.py:depht=20", [], ["'depht'", "did you mean 'depth'"]),
         ("configs/digits.py:depth=deep", [], ["'deep'", "an integer"]),
         ("configs/digits.py:depth", [], ["'depth'", "NAME=VALUE"]),

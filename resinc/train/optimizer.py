@@ -13,8 +13,15 @@ Schedule = Callable[[jax.Array], jax.Array]
 
 
 def _step(section: Any, lr: float, steps: int) -> Schedule:
-    """Divided at fractions of the run. He et al. 2015: 0.1, divided by 10 at 32k and 48k of 64k."""
-    boundaries = {round(fraction * steps): section.factor for fraction in section.boundaries}
+    """Divided at fractions of the run. He et al. 2015: 0.1, divided by 10 at 32k and 48k of 64k.
+
+    Boundaries that a short run rounds to one step multiply there once each: a shortened run still
+    ends at the rate of the whole one.
+    """
+    boundaries: dict[int, float] = {}
+    for fraction in section.boundaries:
+        step = round(fraction * steps)
+        boundaries[step] = boundaries.get(step, 1.0) * section.factor
     return optax.piecewise_constant_schedule(lr, boundaries)
 
 
@@ -33,7 +40,8 @@ def _linear(section: Any, lr: float, steps: int) -> Schedule:
 
 
 def _warmup_steps(section: Any, steps: int) -> int:
-    return round(section.warmup * steps)
+    """At least one where a warm-up is asked for: 400 of 64,000 rounds to none below 80 steps."""
+    return max(1, round(section.warmup * steps)) if section.warmup else 0
 
 
 def _constant(section: Any, lr: float, steps: int) -> Schedule:

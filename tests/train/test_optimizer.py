@@ -49,6 +49,27 @@ def test_linear_rises_in_the_warm_up_and_falls_to_zero_at_the_end():
     )
 
 
+def test_a_network_of_110_layers_warms_up_however_it_is_named():
+    named, counted = cifar.get_config("network=resnet-110"), cifar.get_config("depth=110")
+    assert named.schedule.warmup == counted.schedule.warmup == 400 / 64_000
+    assert cifar.get_config("network=resnet-56").schedule.warmup == 0
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_warm_up_asked_for_lasts_a_step_at_least(name):
+    config = cifar.get_config("depth=110")  # 400 of 64,000: 0.125 of 20 steps.
+    config.steps, config.schedule.name = 20, name
+    first, second = rates(config, [0, 1])
+    assert first == pytest.approx(0.01)
+    assert second > 0.09
+
+
+def test_boundaries_that_round_to_one_step_multiply_once_each():
+    config = base.get_config()
+    config.steps, config.schedule.boundaries = 6, (0.5, 0.52)
+    np.testing.assert_allclose(rates(config, [2, 3, 5]), [0.1, 0.001, 0.001], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedule_starts_at_the_peak_and_never_rises(name):
     config = base.get_config()
