@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc import commands
-from resinc.errors import InputError
+from resinc.errors import InputError, outside_cause
+from resinc.output import surviving_output
 
+EXIT_FAILED = 1
 EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 CONFIG_HELP = """\
 A config is a recipe file, its arguments after a colon, and any field changed by its dotted name:
@@ -22,18 +25,27 @@ configs/base.py lists every field with its unit and reason."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit status.
 
-    0 done, 2 a mistake in the input (one sentence on stderr), 3 diverged, 128 + n stopped by
-    signal n after saving.
+    0 done, 1 the machine failed it (a full disk), 2 a mistake in the input, either in one sentence
+    on stderr, 3 diverged, 128 + n stopped by signal n after saving.
     """
-    parser = make_parser()
-    args, rest = parser.parse_known_args(argv)
-    if rest and not args.takes_config:
-        parser.error(f"unknown argument {rest[0]!r}")
-    try:
-        return args.run(args, rest)
-    except InputError as error:
-        print(f"resinc: {error}", file=sys.stderr)
-        return EXIT_INPUT
+    with surviving_output():
+        parser = make_parser()
+        args, rest = parser.parse_known_args(argv)
+        if rest and not args.takes_config:
+            parser.error(f"unknown argument {rest[0]!r}")
+        try:
+            return args.run(args, rest)
+        except InputError as error:
+            print(f"resinc: {error}", file=sys.stderr)
+            return EXIT_INPUT
+        except KeyboardInterrupt:
+            print("resinc: stopped by Ctrl-C", file=sys.stderr)
+            return EXIT_INTERRUPTED
+        except Exception as error:
+            if not (cause := outside_cause(error)):
+                raise
+            print(f"resinc: {cause}", file=sys.stderr)
+            return EXIT_FAILED
 
 
 def make_parser() -> argparse.ArgumentParser:

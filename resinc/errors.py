@@ -1,4 +1,7 @@
-"""The one exception that a user, not a programmer, is meant to read."""
+"""The exception that a user, not a programmer, is meant to read; and what is nobody's mistake."""
+
+import errno
+import os
 
 
 class InputError(ValueError):
@@ -6,3 +9,31 @@ class InputError(ValueError):
 
     The command line prints it without a traceback and exits with status 2.
     """
+
+
+# What a machine does to a command: its disk is full or broken, its network folder is gone, a file
+# belongs to somebody else, too many are open.
+_OUTSIDE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE),
+    *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOTCONN),
+)
+
+
+def outside_cause(error: BaseException) -> str:
+    """One sentence where the machine, not the code, is to blame for an error; else "".
+
+    Looked for in the whole chain of exceptions, and in their words too: Orbax passes on what its
+    writing threads met as text alone.
+    """
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if isinstance(current, OSError) and current.errno in _OUTSIDE:
+            where = f": {str(current.filename)!r}" if current.filename else ""
+            return f"{os.strerror(current.errno)}{where}"
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            if os.strerror(number) in str(current):
+                return os.strerror(number)
+        current = current.__cause__ or current.__context__
+    return ""

@@ -11,12 +11,13 @@ ROOT = Path(__file__).parent.parent
 
 LEAVES = {"resinc.errors", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
-EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.zoo"}
+EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
     "__init__": set(),
     "duration": set(),
+    "output": set(),
     "errors": set(),
     "registry": {"resinc.errors"},
     "assignment": LEAVES,

@@ -63,6 +63,8 @@ class Stopped:
         self.count = 0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self.count:
+            return  # A terminal that closes says so twice, from the shell and from the kernel.
         self.first = self.first or signal.Signals(number)
         self.count += 1
 
@@ -207,7 +209,8 @@ def _handling(stopped: Stopped) -> Iterator[None]:
     old: dict[int, Any] = {}
     with contextlib.suppress(ValueError):
         for number in SIGNALS:
-            old[number] = signal.signal(number, stopped)
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                old[number] = signal.signal(number, stopped)
     try:
         yield
     finally:

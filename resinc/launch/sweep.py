@@ -25,7 +25,8 @@ from resinc.runs.status import CellState, read_status, state_of
 
 __all__ = ["Cell", "CellState", "Summary", "load_experiment", "run_sweep", "settings", "state_of"]
 
-STOPPED = (128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGINT)
+_ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = (*(128 + number for number in _ASKED), *(-number for number in _ASKED))
 NOISE = re.compile(r"^(-+|\$ .*|For simplicity, JAX has removed.*|jax\.errors\.Simplified.*)$")
 
 

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from resinc import output
 from resinc.duration import duration
 from resinc.runs.status import read_status
 
@@ -26,8 +27,7 @@ class SweepView:
     """One line per cell that starts or ends, above a row per running cell."""
 
     def __init__(self, total: int, workers: int, console: Console | None = None):
-        # A pipe has no width of its own: 80 columns would break the lines.
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or output.console()
         self._total = total
         self._workers = workers
         self._counts: dict[str, int] = {}

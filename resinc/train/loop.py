@@ -6,6 +6,7 @@ waits. At a checkpoint the metrics up to it reach the disk first: what a resumed
 never behind its state, and what is ahead of it is cut off.
 """
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from resinc import data
 from resinc.data import augment, normalize
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
+from resinc.errors import outside_cause
 from resinc.ops.loss import OBJECTIVES
 from resinc.runs.config import check_config
 from resinc.runs.files import read_object, write_json
@@ -219,8 +221,12 @@ def _run(
         except Diverged as error:
             progress.say(f"stopped: {error}")
             return finish("diverged", error.step, str(error))
+        except KeyboardInterrupt:
+            status("interrupted", step, "stopped at once by a second Ctrl-C")
+            raise
         except BaseException as error:
-            status("failed", step, f"{type(error).__name__}: {error}")
+            with contextlib.suppress(OSError):
+                status("failed", step, outside_cause(error) or f"{type(error).__name__}: {error}")
             raise
         finally:
             checkpoints.close()

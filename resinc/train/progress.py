@@ -3,7 +3,6 @@
 import time
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,6 +12,7 @@ from rich.progress import (
 )
 
 from resinc.duration import duration
+from resinc.output import console
 from resinc.train.evaluate import Result
 
 
@@ -22,8 +22,7 @@ class RunProgress:
     def __init__(self, name: str, start: int, steps: int):
         self._steps = steps
         self._start, self._begun = start, time.monotonic()
-        # A pipe has no width of its own: 80 columns would break the lines.
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = console()
         self._bar = Progress(
             TextColumn(name),
             BarColumn(bar_width=None),

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C ask a run to save and stop; asked twice, it stops at once."""
+"""SIGTERM, SIGHUP and Ctrl-C ask a run to save and stop; asked twice, it stops at once."""
 
 import contextlib
 import signal
@@ -14,7 +14,11 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """Inside, SIGTERM and SIGINT only set a flag; a second one acts as it used to."""
+    """Inside, they only set a flag; a second one acts as it used to.
+
+    A terminal that closes may say so twice, from the shell and from the kernel: once is enough to
+    save, the second is ignored. What was started with nohup goes on.
+    """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop  # Only the main thread may set handlers.
@@ -28,9 +32,12 @@ def stop_on_signal() -> Iterator[Stop]:
     def request(number: int, frame: object) -> None:
         stop.requested = signal.Signals(number)
         restore()
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        old[number] = signal.signal(number, request)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            old[number] = signal.signal(number, request)
     try:
         yield stop
     finally:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from resinc.train.board import Board
 
 
 class MetricsWriter:
@@ -23,28 +23,26 @@ class MetricsWriter:
         if log_gradients:
             self._gradients = _open_until(workdir / "gradients.jsonl", step)
             self._files.append(self._gradients)
-        self._board = SummaryWriter(
-            logdir=str(workdir / "tensorboard"), purge_step=step + 1 if step else None
-        )
+        self._board = Board(workdir / "tensorboard", step)
 
     def train(self, step: int, loss: float, error: float, lr: float) -> None:
         """Means over the window that ends at `step`: loss in nats, error as a fraction."""
         values = {"loss": loss, "error": error, "lr": lr}
         self._write(self._metrics, {"step": step, "kind": "train", **values})
-        self._scalars("train", step, values)
+        self._board.scalars("train", step, values)
 
     def evaluation(self, step: int, split: str, loss: float, error: float, count: int) -> None:
         """Exact means over `count` examples of a split."""
         line = {"step": step, "kind": "eval", "split": split, "loss": loss, "error": error}
         self._write(self._metrics, {**line, "count": count})
-        self._scalars(f"eval_{split}", step, {"loss": loss, "error": error})
+        self._board.scalars(f"eval_{split}", step, {"loss": loss, "error": error})
 
     def timing(self, step: int, seconds: float, images_per_second: float) -> None:
         """`seconds` since this process took its first step."""
         speed = round(images_per_second, 1)
         line = {"step": step, "seconds": round(seconds, 3), "images_per_second": speed}
         self._write(self._timing, line)
-        self._scalars("timing", step, {"images_per_second": speed})
+        self._board.scalars("timing", step, {"images_per_second": speed})
 
     def gradients(self, step: int, norms: dict[str, float], updates: dict[str, float]) -> None:
         """Of this step, both in depth order.
@@ -70,10 +68,6 @@ class MetricsWriter:
     def _write(self, file: Any, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
         file.flush()
-
-    def _scalars(self, group: str, step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self._board.add_scalar(f"{group}/{name}", value, step)
 
 
 def _open_until(path: Path, step: int) -> Any:

@@ -86,14 +86,15 @@ def test_resume_after_sigkill_is_bitwise(uninterrupted):
     assert_same_end(folder, uninterrupted)
 
 
-def test_sigterm_saves_where_it_stands_and_resumes_bitwise(uninterrupted):
-    folder = uninterrupted.parent / "terminated"
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_saves_where_it_stands_and_resumes_bitwise(uninterrupted, number):
+    folder = uninterrupted.parent / number.name
     process = start(folder)
     wait_for(folder, process, 4)
-    process.terminate()
+    process.send_signal(number)
     output = process.communicate()[0].decode()
     if process.returncode != 0:  # Else it was quicker than the signal.
-        assert process.returncode == 128 + signal.SIGTERM, output
+        assert process.returncode == 128 + number, output
         status = json.loads((folder / "status.json").read_text())
         assert status["state"] == "interrupted"
         assert (folder / "checkpoints" / str(status["step"])).is_dir()
