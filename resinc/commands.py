@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from resinc.cache import keep_compiled
 from resinc.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def prepare_jax(deterministic: bool) -> None:
     if deterministic and "xla_gpu_deterministic_ops" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
+    keep_compiled(os.environ)
 
 
 def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:

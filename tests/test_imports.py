@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 LEAVES = {"resinc.errors", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
+EVERYWHERE |= {"resinc.cache", "resinc.cores"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
@@ -19,6 +20,8 @@ ALLOWED = {
     "duration": set(),
     "output": set(),
     "errors": set(),
+    "cores": set(),
+    "cache": {"resinc.cores"},
     "registry": {"resinc.errors"},
     "assignment": LEAVES,
     "fields": LEAVES,
@@ -244,3 +247,16 @@ def test_light_modules_load_no_heavy_package(modules, absent):
 def test_loaded_package_is_seen():
     loaded = loaded_by(["resinc.blocks", "resinc.train.checkpoint"])
     assert loaded >= {"jax", "flax", "orbax", "ml_collections"}
+
+
+def test_a_run_imports_no_pytorch(tmp_path):
+    """tensorboardX would, where it is installed: 1.5 s of every start."""
+    code = f"""
+import sys
+from pathlib import Path
+from resinc.train.writer import MetricsWriter
+MetricsWriter(Path({str(tmp_path)!r}), 0).close()
+sys.exit("imported" if "torch" in sys.modules else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

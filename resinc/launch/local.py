@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
+from resinc.cores import available_cores
 from resinc.errors import InputError
 
 POLL_SECONDS = 0.1
@@ -143,13 +144,6 @@ def make_slots(workers: int, devices: Sequence[str], environment: Mapping[str, s
     # More workers than cores: each has one core, some share it.
     shares = [share or [cores[i % len(cores)]] for i, share in enumerate(shares)]
     return [Slot(environment, frozenset(share)) for share in shares]
-
-
-def available_cores() -> list[int]:
-    """Of this process, not of the machine: a container or taskset may allow fewer."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _start(slot: Slot, job: Job) -> None:

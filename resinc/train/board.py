@@ -1,14 +1,22 @@
 """Event files for TensorBoard: a view of the metrics, which a run can do without."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
-from tensorboardX.summary import scalar
+# tensorboardX imports PyTorch where that is installed, 1.5 s for nothing: it is not, meanwhile.
+_HIDDEN = "torch" not in sys.modules
+if _HIDDEN:
+    sys.modules["torch"] = None  # type: ignore[assignment]
+from tensorboardX.event_file_writer import EventsWriter  # noqa: E402
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # noqa: E402
+from tensorboardX.summary import scalar  # noqa: E402
+
+if _HIDDEN:
+    del sys.modules["torch"]
 
 
 class Board:
