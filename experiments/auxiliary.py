@@ -13,9 +13,9 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
+from resinc.report.arms import last_errors, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
-from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -75,7 +75,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Auxiliary classifiers on {title}",
         number=10,
         claim=CLAIM,
-        verdict=judge(improvement(known, JUDGED), MARGIN),
+        verdict=settled(judge(improvement(known, JUDGED), MARGIN), rows),
         answer=answer(known),
         panels=show(known),
         table=table(known),

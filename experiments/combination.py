@@ -13,6 +13,7 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Panel, Report, Row, Table
+from resinc.report.arms import settled
 from resinc.report.figure import colours
 from resinc.report.panels import finals, over_seeds
 from resinc.report.statistics import judge
@@ -100,7 +101,7 @@ def report(rows: Sequence[Row]) -> Report:
         number=9,
         part=1,
         claim=CLAIM,
-        verdict=judge(gain, MARGIN),
+        verdict=settled(judge(gain, MARGIN), rows),
         answer=answer(deepest),
         panels=show(known),
         table=table(known),

@@ -8,6 +8,7 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Report, Row, Table
+from resinc.report.arms import names_of_diverged, settled
 from resinc.report.chart import Panel
 from resinc.report.figure import INK, colours
 from resinc.report.panels import Series, error_curves, final_errors, finals, same_error_axis
@@ -135,7 +136,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Error against depth on {title}",
         number=1,
         claim=CLAIM,
-        verdict=decide(known),
+        verdict=settled(decide(known), rows),
         answer=answer(known, title),
         panels=show(known),
         table=table(known, sets[0]),
@@ -294,10 +295,12 @@ def limits(rows: Sequence[Row], dataset: str) -> list[str]:
 
 
 def left_out(rows: Sequence[Row]) -> list[str]:
-    """Runs without a final error, by the reason."""
+    """Runs that did not end well, by the reason."""
+    diverged = names_of_diverged(rows)
     found = []
+    if diverged:
+        found.append(f"Counted as chance, because they diverged: {'; '.join(diverged)}.")
     for state, words in (
-        (CellState.DIVERGED, "diverged (the loss became non-finite) and have no final error"),
         (CellState.FAILED, "failed"),
         (CellState.UNFINISHED, "are unfinished"),
         (CellState.RUNNING, "are running"),

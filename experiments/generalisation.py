@@ -11,6 +11,7 @@ from scipy import stats
 from experiments.depth import BLOCK, DEPTH, dataset_of, sweep
 from resinc.errors import InputError
 from resinc.report import Line, Panel, Report, Row, Table
+from resinc.report.arms import ended, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import over_seeds
 from resinc.report.statistics import Difference, Verdict, difference, judge
@@ -53,7 +54,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Training and test error on {title}",
         number=5,
         claim=CLAIM,
-        verdict=decide(rise, widening),
+        verdict=settled(decide(rise, widening), rows),
         answer=answer(found, rise, widening),
         panels=show(known),
         table=table(known),
@@ -66,7 +67,7 @@ def report(rows: Sequence[Row]) -> Report:
 def changes(rows: Sequence[Row], found: Trend) -> tuple[Difference | None, Difference | None]:
     """Points by which plain networks' training error and gap rise from the best to the deepest."""
     gaps = {
-        depth: [gap(row) for row in rows if _is(row, "plain", depth)]
+        depth: [gap(row) for row in rows if _is(row, "plain", depth) and ended(row, "test")]
         for depth in (found.large, found.small)
     }
     rise = difference(*([100 * e for e in es] for es in (found.large_errors, found.small_errors)))
@@ -84,8 +85,8 @@ def decide(rise: Difference | None, widening: Difference | None) -> Verdict:
 
 
 def gap(row: Row) -> float:
-    """Test minus training error at the last step of a finished run, percentage points."""
-    train, test = row.final("train"), row.final("test")
+    """Test minus training error of a run that ended, percentage points."""
+    train, test = ended(row, "train"), ended(row, "test")
     assert train is not None
     assert test is not None
     return 100 * (test.error - train.error)

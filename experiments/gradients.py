@@ -15,6 +15,7 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Report, Row, Table
+from resinc.report.arms import settled
 from resinc.report.chart import Line, Panel
 from resinc.report.figure import colours
 from resinc.report.statistics import Difference, difference, judge, mean
@@ -97,7 +98,7 @@ def report(rows: Sequence[Row]) -> Report:
         number=2,
         answer=answer(known, found),
         claim=CLAIM,
-        verdict=judge(found["plain"], MARGIN),
+        verdict=settled(judge(found["plain"], MARGIN), rows),
         panels=show(known),
         table=table(known),
         caption=CAPTION,

@@ -14,9 +14,9 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
+from resinc.report.arms import last_errors, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots, over_seeds
-from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 
 KINDS = ("plain", "residual")
@@ -101,7 +101,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Learning the identity on {title}",
         number=4,
         claim=CLAIM,
-        verdict=judge(harder, MARGIN),
+        verdict=settled(judge(harder, MARGIN), rows),
         answer=answer(known, harder),
         panels=show(known),
         table=table(known),

@@ -13,9 +13,9 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
+from resinc.report.arms import last_errors, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots, finals
-from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells, percent
 from resinc.report.trend import numbers
@@ -95,7 +95,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"All filter sizes or one on {title}",
         number=9,
         claim=CLAIM,
-        verdict=judge(gain, MARGIN),
+        verdict=settled(judge(gain, MARGIN), rows),
         answer=answer(known, single, module),
         panels=show(known),
         table=table(known),

@@ -20,9 +20,9 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Panel, Report, Row, Table
+from resinc.report.arms import last_errors, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
-from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, Verdict, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -152,7 +152,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"1x1 convolutions and global average pooling on {recipe.title}",
         number=7,
         claim=CLAIM,
-        verdict=decide(found),
+        verdict=settled(decide(found), rows),
         answer=answer(runs, chains, found, recipe),
         panels=show(runs, chains),
         table=table(runs),

@@ -16,9 +16,9 @@ from resinc.errors import InputError
 from resinc.launch.sweep import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
+from resinc.report.arms import last_errors, settled
 from resinc.report.figure import INK, colours
 from resinc.report.panels import dots
-from resinc.report.rows import last_errors
 from resinc.report.statistics import Difference, Verdict, difference, judge
 from resinc.report.table import ERROR_HEADER, error_cells
 
@@ -108,7 +108,7 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Shortcuts scaled, gated and projected on {title}",
         number=3,
         claim=CLAIM,
-        verdict=decide(worse(known, HALF), more_gradient(known)),
+        verdict=settled(decide(worse(known, HALF), more_gradient(known)), rows),
         answer=answer(known),
         panels=show(known),
         table=table(known),

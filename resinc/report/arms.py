@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from resinc.report.rows import Point, Row
+from resinc.report.statistics import Verdict
 from resinc.runs.cell import Label
 from resinc.runs.status import CellState
 
@@ -94,13 +95,26 @@ def names_of_diverged(rows: Iterable[Row]) -> tuple[str, ...]:
 def ended(row: Row, split: str) -> Point | None:
     """Where a run ended: as evaluated at the last step; chance, if it diverged; None before.
 
-    Chance is the error 1 - 1/k and the loss ln(k) of k classes: the network knows nothing.
+    Chance is the error 1 - 1/k and the loss ln(k) of k classes: the network knows nothing. Of a
+    network that reproduces its input it is all of the variance.
     """
     if row.state != CellState.DIVERGED:
         return row.final(split)
+    if row.config.get("objective") == "reproduce":
+        return Point(row.steps, 1.0, 1.0)
     named = CLASSES.get(str(row.config.get("data.name")), 10)
     classes = int(row.provenance.get("classes") or named)
     return Point(row.steps, 1 - 1 / classes, math.log(classes))
+
+
+def last_errors(rows: Iterable[Row], split: str) -> list[float]:
+    """Errors at the last step, %: of the runs that are done, and chance of those that diverged."""
+    return [100 * point.error for row in rows if (point := ended(row, split))]
+
+
+def settled(verdict: Verdict, rows: Iterable[Row]) -> Verdict:
+    """The verdict, if all planned runs have ended; until then nothing is decided."""
+    return Verdict.UNDECIDED if unfinished(rows) else verdict
 
 
 def rates(arm: Arm, rows: Iterable[Row]) -> set[float]:

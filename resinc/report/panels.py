@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from resinc.report.arms import ended
 from resinc.report.chart import BOLD, THIN, Line, Panel
 from resinc.report.figure import INK
 from resinc.report.rows import Point, Row
@@ -134,10 +135,10 @@ def mean_curve(curves: Sequence[Sequence[Point]]) -> list[tuple[int, float]]:
 
 
 def finals(rows: Sequence[Row], split: str, x_field: str) -> Mapping[Any, list[float]]:
-    """x -> final errors (fractions) of the finished runs, x ascending."""
+    """x -> final errors (fractions), x ascending: as they ended, those that diverged at chance."""
     groups: dict[Any, list[float]] = {}
     for row in rows:
-        point = row.final(split)
+        point = ended(row, split)
         if point is not None and x_field in row.config:
             groups.setdefault(row.config[x_field], []).append(point.error)
     return dict(sorted(groups.items()))

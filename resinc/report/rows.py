@@ -1,7 +1,7 @@
 """Read the folders of a sweep, whatever state they are in."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -170,11 +170,6 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
         measurements=read_object(workdir / "measurements.json"),
         labels=planned.get("labels") or read_labels(workdir),
     )
-
-
-def last_errors(rows: Iterable[Row], split: str) -> list[float]:
-    """Errors at the last step of the finished runs, %."""
-    return [100 * point.error for row in rows if (point := row.final(split))]
 
 
 def varying(rows: list[Row]) -> list[str]:

@@ -57,7 +57,8 @@ def trend(rows: Sequence[Row], x_field: str, split: str = "train") -> Trend:
     other; "better" likewise.
 
     Args:
-      rows: of one kind of network; those not finished are ignored.
+      rows: of one kind of network; those not finished are ignored, those that diverged count as
+        chance.
       x_field: dotted config field.
       split: whose final error is compared.
     """
