@@ -92,7 +92,8 @@ FIELDS: Fields = {
     "log_gradients": (False, FLAG),
     "probes": ((), Each(KeyOf("resinc.probes.PROBES"))),  # Measured after the last step.
     "probes_at_start": ((), Each(KeyOf("resinc.probes.PROBES"))),  # Likewise, before the first.
-    "eval_every_steps": (1_000, Integer(least=0)),  # Validation and test error; 0: at the end only.
+    # Validation and test error; 0: at the end only, with the training error; -1: not even there.
+    "eval_every_steps": (1_000, Integer(least=-1)),
     "checkpoint_every_steps": (1_000, Integer(least=0)),  # Also at every evaluation and at the end.
     "checkpoints_to_keep": (2, Integer(least=1)),  # Newest; the best on validation is kept besides.
 }

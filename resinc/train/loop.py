@@ -193,8 +193,10 @@ def _run(
                 progress.step(step)
 
                 last = step == config.steps
-                evaluating = last or _due(step, config.eval_every_steps)
-                saving = evaluating or _due(step, config.checkpoint_every_steps)
+                evaluating = (
+                    config.eval_every_steps >= 0 if last else _due(step, config.eval_every_steps)
+                )
+                saving = last or evaluating or _due(step, config.checkpoint_every_steps)
                 if not saving and not stop.requested:
                     continue
                 flush()

@@ -128,7 +128,7 @@ def test_unwritable_folder_is_refused(tmp_path):
     ("field", "value", "message"),
     [
         ("steps", 0, "steps 0 is not an integer that is at least 1"),
-        ("eval_every_steps", -1, "eval_every_steps -1 is not"),
+        ("eval_every_steps", -2, "eval_every_steps -2 is not"),
         ("checkpoints_to_keep", 0, "checkpoints_to_keep 0"),
         ("model__depth", 9, "depth 9 is not 6n"),
         ("data__name", "digit", "did you mean 'digits'"),
@@ -151,6 +151,13 @@ def test_diverging_run_stops_with_the_step_named(tmp_path):
     saved = [path for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit()]
     assert all(int(path.name) < outcome.step for path in saved)
     assert train(config(optimizer__lr=1e30, optimizer__name="sgd"), tmp_path) == outcome
+
+
+def test_a_run_that_only_logs_ends_without_an_evaluation(tmp_path):
+    assert train(config(steps=2, eval_every_steps=-1, log_gradients=True), tmp_path).state == "done"
+    assert {line["kind"] for line in metrics(tmp_path)} == {"train"}
+    assert (tmp_path / "gradients.jsonl").exists()
+    assert final_state(tmp_path).step == 2
 
 
 def test_without_validation_the_run_keeps_its_last(tmp_path):
