@@ -24,6 +24,13 @@ FAINT = 0.16  # Opacity of grid lines; as ink, so that it works on white and on 
 # Okabe and Ito's colour-blind safe set without yellow and black, cool to warm: all of them keep
 # a contrast above 2 on white and on the page's dark background.
 PALETTE = ("#4aa3df", "#0072b2", "#009e73", "#e69f00", "#d55e00", "#cc79a7")
+# The same in every figure.
+NETWORK_COLOURS = {
+    "plain": "#d55e00",
+    "residual": "#0072b2",
+    "inception": "#009e73",
+    "both": "#cc79a7",
+}
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
