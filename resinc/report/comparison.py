@@ -80,7 +80,7 @@ class Comparison:
         Args:
           rows: all runs that the plan has, begun or not.
         """
-        runs = {arm: runs_of(arm, rows, self.sample) for arm in self._arms()}
+        runs = {arm: runs_of(arm, rows, self.sample) for arm in self.arms}
         missing = [found.missing for found in runs.values() if found.missing]
         if missing:
             return self._finding(Outcome.UNDECIDED, f"Not all runs are there: {missing[0]}.")
@@ -108,7 +108,9 @@ class Comparison:
             self.id, self.sentence, self.rule_text, outcome, told, self.primary, *evidence
         )
 
-    def _arms(self) -> list[Arm]:
+    @property
+    def arms(self) -> list[Arm]:
+        """All whose runs are compared."""
         return [arm for side in (self.a, self.b) if side for _, arm in _signed(side)]
 
     def _unmeasured(self, runs: dict[Arm, Runs]) -> str:

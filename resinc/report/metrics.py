@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from resinc.report.arms import ended
 from resinc.report.inference import counting_noise
@@ -61,6 +62,27 @@ def only(rows: Sequence[Row]) -> Row:
         names = "; ".join(row.name for row in rows)
         raise ValueError(f"labels select {len(rows)} runs of one seed instead of one: {names}")
     return rows[0]
+
+
+def probed(
+    name: str, probe: str, of: Callable[[Any], float], at_start: bool = False, **words: Any
+) -> Metric:
+    """What a probe measured before the first step or after the last.
+
+    Args:
+      name: see Metric.
+      probe: a key of `resinc.probes.PROBES`.
+      of: what the probe returned -> the number.
+      at_start: before the first step.
+      **words: further fields of Metric.
+    """
+
+    def value(rows: Sequence[Row]) -> float | None:
+        row = only(rows)
+        found = row.measurements.get(probe, {}).get("0" if at_start else str(row.steps))
+        return None if found is None else of(found)
+
+    return Metric(name, value, **words)
 
 
 def _error(split: str) -> Callable[[Sequence[Row]], float | None]:
