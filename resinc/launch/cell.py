@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
+from resinc.launch.pilot import chosen_rate
 from resinc.registry import did_you_mean
 from resinc.runs.cell import Label
 
@@ -27,6 +28,9 @@ class Cell:
         that a sweep started again with another value is refused, not begun beside the old one.
       start: name of the cell of the same sweep whose last checkpoint this one starts from; it
         waits until that one is done. Not part of the name.
+      pilots: names of cells of the same sweep, each of another learning rate: this one waits for
+        them and takes the rate of the best on validation (`pilot.chosen_rate`). Not part of the
+        name either.
       task: one of TASKS.
       labels: what a report selects runs by, e.g. {"kind": "plain", "depth": 56}; stored in the
         run's folder and in sweep.json, neither part of the name nor of the config.
@@ -37,6 +41,7 @@ class Cell:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict)
     start: str = ""
+    pilots: tuple[str, ...] = ()
     task: str = "train"
     labels: Mapping[str, Label] = field(default_factory=dict)
 
@@ -60,13 +65,16 @@ class Cell:
 
     @property
     def flags(self) -> list[str]:
-        """e.g. ["--config.steps=160", "--config.seed=0"]; without `start`, which needs a folder."""
+        """e.g. ["--config.steps=160", "--config.seed=0"]; without what needs a folder."""
         values = {**self.shared, **self.overrides}
         return [f"--config.{name}={_text(value)}" for name, value in values.items()]
 
     def flags_in(self, root: Path) -> list[str]:
-        """`flags`, and where in the sweep's folder `root` the weights come from."""
-        return [*self.flags, *([f"--config.init_from={root / self.start}"] if self.start else [])]
+        """`flags`, where in the sweep's folder `root` the weights come from, and the learning rate
+        once the pilots have ended."""
+        start = [f"--config.init_from={root / self.start}"] if self.start else []
+        rate = chosen_rate(root, self.pilots)
+        return [*self.flags, *start, *([] if rate is None else [f"--config.optimizer.lr={rate!r}"])]
 
     def command(self, workdir: Path) -> list[str]:
         """Exactly what a person could type to run this cell alone."""
@@ -94,7 +102,8 @@ def check_cells(cells: Sequence[Cell]) -> None:
 
     Raises:
       InputError: there are no cells, two have one name, one has an unknown task or a label that is
-        no text, number or truth value, or it starts from a cell that is not there or from itself.
+        no text, number or truth value, it starts from a cell that is not there or from itself, or
+        it has a pilot that is not there or waits for another.
     """
     _check_unique(cells)
     by_name = {cell.name: cell for cell in cells}
@@ -106,6 +115,14 @@ def check_cells(cells: Sequence[Cell]) -> None:
                 raise InputError(
                     f"label {label}={value!r} of cell {cell.name!r} is no str, int, float or bool"
                 )
+        for pilot in cell.pilots:
+            if pilot not in by_name:
+                raise InputError(
+                    f"cell {cell.name!r} has the pilot {pilot!r}, which the sweep does not have"
+                    f"{did_you_mean(pilot, by_name)}"
+                )
+            if by_name[pilot].pilots or by_name[pilot].start:
+                raise InputError(f"pilot {pilot!r} of cell {cell.name!r} waits for another itself")
         way = [cell.name]
         while start := by_name[way[-1]].start:
             if start not in by_name:

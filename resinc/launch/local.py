@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,13 +23,12 @@ class Job:
     """A command, and the folder whose log.txt takes its output.
 
     Attributes:
-      after: name of the job that must be done before; "": none.
+      command: called when the job starts, since what it is may depend on those before it.
     """
 
     name: str
     workdir: Path
-    command: Sequence[str]
-    after: str = ""
+    command: Callable[[], Sequence[str]]
 
 
 class Listener(Protocol):
@@ -148,11 +147,12 @@ def make_slots(workers: int, devices: Sequence[str], environment: Mapping[str, s
 
 def _start(slot: Slot, job: Job) -> None:
     job.workdir.mkdir(parents=True, exist_ok=True)
+    command = job.command()
     with (job.workdir / "log.txt").open("ab") as log, _pinned(slot.cores):
-        log.write(("$ " + " ".join(job.command) + "\n").encode())
+        log.write(("$ " + " ".join(command) + "\n").encode())
         log.flush()
         slot.process = subprocess.Popen(
-            job.command,
+            command,
             env=dict(slot.environment),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,5 +1,6 @@
 """Run every cell of a sweep that is not finished; what is finished is checked and left alone."""
 
+import functools
 import importlib.util
 import os
 import re
@@ -93,7 +94,7 @@ def run_sweep(
                 summary.done.append(cell.name)
             else:
                 workdir = root / cell.name
-                todo.append(Job(cell.name, workdir, command(cell, workdir), cell.start))
+                todo.append(Job(cell.name, workdir, functools.partial(command, cell, workdir)))
         view.skip_done(len(summary.done))
         book = _Book(summary, view, {cell.name: cell for cell in cells})
         summary.stopped_by = run(todo, workers, found, environment, book)
@@ -174,7 +175,14 @@ class _Book:
         self._cells = cells
 
     def ready(self, job: Job) -> bool:
-        return not job.after or job.after in self._summary.done
+        return not self._awaited(job)
+
+    def _awaited(self, job: Job) -> str:
+        """The first cell that it still waits for; a pilot that diverged has said what it can."""
+        cell = self._cells[job.name]
+        done, ended = set(self._summary.done), {*self._summary.done, *self._summary.diverged}
+        start = [cell.start] if cell.start and cell.start not in done else []
+        return next(iter([*start, *(name for name in cell.pilots if name not in ended)]), "")
 
     def admit(self, job: Job) -> bool:
         state = state_of(job.workdir)  # Again: another sweep may have taken it since.
@@ -225,10 +233,10 @@ class _Book:
     def tell_left(self, jobs: Sequence[Job]) -> None:
         """Say why jobs that wait for another were never started."""
         for job in jobs:
-            if job.name in self._summary.unfinished and not self.ready(job):
-                state = state_of(job.workdir.with_name(job.after))
+            if job.name in self._summary.unfinished and (other := self._awaited(job)):
+                state = state_of(job.workdir.with_name(other))
                 why = "has not started" if state == CellState.NEW else f"is {state}"
-                self._view.skipped(job.name, "unfinished", f"starts from {job.after}, which {why}")
+                self._view.skipped(job.name, "unfinished", f"waits for {other}, which {why}")
 
 
 def _mark_failed(workdir: Path, message: str) -> None:

@@ -1,7 +1,7 @@
 """Read the folders of a sweep, whatever state they are in."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from resinc.config import completed, flatten
 from resinc.errors import InputError
 from resinc.runs.cell import Label, read_labels
 from resinc.runs.files import read_object
+from resinc.runs.metrics import read_lines
 from resinc.runs.status import CellState, read_status, state_of
 
 
@@ -134,7 +135,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     )
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
-    for line in _lines(workdir / "metrics.jsonl"):
+    for line in read_lines(workdir / "metrics.jsonl"):
         try:
             point = Point(
                 int(line["step"]),
@@ -159,12 +160,12 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
         evals={split: _in_order(points) for split, points in sorted(evals.items())},
         gradients={
             line["step"]: line["norms"]
-            for line in _lines(workdir / "gradients.jsonl")
+            for line in read_lines(workdir / "gradients.jsonl")
             if line.keys() >= {"step", "norms"}
         },
         updates={
             line["step"]: line["updates"]
-            for line in _lines(workdir / "gradients.jsonl")
+            for line in read_lines(workdir / "gradients.jsonl")
             if line.keys() >= {"step", "updates"}
         },
         measurements=read_object(workdir / "measurements.json"),
@@ -177,21 +178,6 @@ def varying(rows: list[Row]) -> list[str]:
     fields = sorted({name for row in rows for name in row.config})
     known = [row for row in rows if row.config]
     return [f for f in fields if len({_plain(row.config.get(f)) for row in known}) > 1]
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file; a line that a killed process left half-written is no object."""
-    try:
-        text = path.read_bytes().decode(errors="replace")
-    except OSError:
-        return
-    for line in text.splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            yield value
 
 
 def _in_order(points: Mapping[int, Point]) -> tuple[Point, ...]:

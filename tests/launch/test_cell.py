@@ -93,6 +93,17 @@ def test_a_start_that_never_comes_is_refused():
     check_cells([named("one", "two"), Cell("c.py", {"a": "two"})])
 
 
+def test_a_pilot_must_be_there_and_wait_for_nothing():
+    main = Cell("c.py", {"a": 1}, pilots=("a=2",))
+    with pytest.raises(
+        InputError, match="'a=1' has the pilot 'a=2', which the sweep does not have"
+    ):
+        check_cells([main])
+    with pytest.raises(InputError, match="pilot 'a=2' of cell 'a=1' waits for another itself"):
+        check_cells([main, Cell("c.py", {"a": 2}, pilots=("a=1",))])
+    check_cells([main, Cell("c.py", {"a": 2})])
+
+
 def example(
     name: str = "a",
     sizes: tuple[int, ...] = (1, 2),

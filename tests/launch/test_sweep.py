@@ -16,9 +16,11 @@ from resinc import config as config_lib
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
+from resinc.launch.pilot import chosen_rate
 from resinc.launch.sweep import last_words, run_sweep
 from resinc.report import read_rows
 from resinc.runs.status import CellState, state_of
+from tests import fabricated
 from tests.fabricated import write
 
 FAKE = Path(__file__).parent / "fake_train.py"
@@ -136,8 +138,8 @@ def test_what_starts_from_a_cell_that_does_not_end_well_is_left_unfinished(
     assert summary.done == ["depth=8,seed=3"]
     assert summary.unfinished[:2] == ["depth=8,seed=0", "depth=8,seed=1"]
     said = " ".join(capsys.readouterr().out.split())
-    assert f"unfinished depth=8,seed=1 starts from depth=8,seed=2, which is {state}" in said
-    assert "depth=8,seed=0 starts from depth=8,seed=1, which has not started" in said
+    assert f"unfinished depth=8,seed=1 waits for depth=8,seed=2, which is {state}" in said
+    assert "depth=8,seed=0 waits for depth=8,seed=1, which has not started" in said
 
 
 def test_a_sweep_typed_again_finds_the_same_start(tmp_path, monkeypatch):
@@ -225,3 +227,59 @@ def test_labels_of_the_present_plan_come_before_those_that_a_run_was_started_wit
         todo = [replace(cell, labels={"kind": kind}) for cell in cells(1)]
         sweep(tmp_path, monkeypatch, "done", todo=todo)
     assert [row.labels for row in read_rows(tmp_path)] == [{"kind": "plain"}]
+
+
+def pilot(rate, seed=9):
+    overrides = {"seed": seed, "optimizer.lr": rate}
+    return Cell("configs/digits.py", {"depth": 8}, overrides)
+
+
+def ended_pilots(root, errors):
+    """Folders of pilots by rate: error as a fraction, None where it diverged."""
+    found = [pilot(rate) for rate in errors]
+    for cell, error in zip(found, errors.values(), strict=True):
+        state = "done" if error is not None else "diverged"
+        step = None if error is not None else 30
+        fabricated.run(root, cell, error or 0.0, state=state, step=step, spread=0)
+    return found
+
+
+def started_with(root, seed):
+    """The rate in the command that started a cell, and its other flags."""
+    log = (root / f"depth=8,seed={seed}" / "log.txt").read_text().splitlines()[0]
+    return [word.split("=")[1] for word in log.split() if "optimizer.lr" in word]
+
+
+def test_a_cell_takes_the_rate_of_the_best_pilot_on_validation(tmp_path, monkeypatch):
+    pilots = ended_pilots(tmp_path, {0.3: None, 0.1: 0.2, 0.03: 0.1, 0.01: 0.4})
+    main = replace(cells(1)[0], pilots=tuple(cell.name for cell in pilots))
+    sweep(tmp_path, monkeypatch, "done", todo=[*pilots, main])
+    assert started_with(tmp_path, 0) == ["0.03"]
+    config = config_lib.load(main.recipe, main.flags_in(tmp_path))
+    assert config.optimizer.lr == 0.03
+
+
+def test_where_all_pilots_diverged_the_lowest_rate_is_taken(tmp_path):
+    pilots = ended_pilots(tmp_path, {0.3: None, 0.1: None})
+    assert chosen_rate(tmp_path, [cell.name for cell in pilots]) == 0.1
+
+
+def test_a_cell_waits_for_all_its_pilots(tmp_path, monkeypatch, capsys):
+    pilots = [*ended_pilots(tmp_path, {0.1: 0.2}), pilot(0.03)]
+    main = replace(cells(1)[0], pilots=tuple(cell.name for cell in pilots))
+    monkeypatch.setenv("BEHAVIOUR", json.dumps({"0": "done", "9": "fail"}))
+    summary = run_sweep([main, *pilots], tmp_path, workers=2, devices=(), command=command)
+    assert summary.unfinished == [main.name]
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{main.name} waits for {pilots[1].name}, which is failed" in said
+    assert chosen_rate(tmp_path, main.pilots) is None
+
+
+def test_a_run_whose_pilots_now_choose_another_rate_is_refused(tmp_path, monkeypatch):
+    pilots = ended_pilots(tmp_path, {0.1: 0.2, 0.03: 0.1})
+    main = replace(cells(1)[0], pilots=tuple(cell.name for cell in pilots))
+    fabricated.run(tmp_path, replace(main, overrides={"seed": 0, "optimizer.lr": 0.1})).rename(
+        tmp_path / main.name
+    )
+    with pytest.raises(InputError, match=r"optimizer\.lr: 0\.1 there, 0\.03 now"):
+        sweep(tmp_path, monkeypatch, "done", todo=[*pilots, main])
