@@ -7,10 +7,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from resinc import commands
 from resinc.errors import InputError, outside_cause
 from resinc.output import surviving_output
+from resinc.paths import read_path
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -29,11 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     on stderr, 3 diverged, 128 + n stopped by signal n after saving.
     """
     with surviving_output():
-        parser = make_parser()
-        args, rest = parser.parse_known_args(argv)
-        if rest and not args.takes_config:
-            parser.error(f"unknown argument {rest[0]!r}")
         try:
+            args, rest = make_parser().parse_known_args(argv)
+            if rest and not args.takes_config:
+                raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
             return args.run(args, rest)
         except InputError as error:
             print(f"resinc: {error}", file=sys.stderr)
@@ -48,8 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_FAILED
 
 
+class Parser(argparse.ArgumentParser):
+    """Says a mistake as every other is said: one sentence, status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see `{self.prog} --help`")
+
+
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="resinc",
         description="Why residual and inception networks work, answered by experiment.",
         allow_abbrev=False,
@@ -81,7 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "train", commands.run_train, "Train one network; resumes what the workdir holds.", True
     )
-    command.add_argument("--workdir", required=True, type=Path, help="folder of the run")
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
 
     command = add(
         "measure",
@@ -89,10 +97,10 @@ def make_parser() -> argparse.ArgumentParser:
         "Count, time and weigh a chain of layers (configs/chain.py); nothing is trained.",
         True,
     )
-    command.add_argument("--workdir", required=True, type=Path, help="folder of the measurement")
+    command.add_argument("--workdir", required=True, type=path, help="folder of the measurement")
 
     command = add("eval", commands.run_eval, "Evaluate a checkpoint, every example counted once.")
-    command.add_argument("--workdir", required=True, type=Path, help="folder of the run")
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
     command.add_argument(
         "--step", default="latest", help="latest (default), best (on validation) or a number"
     )
@@ -110,12 +118,12 @@ def make_parser() -> argparse.ArgumentParser:
         True,
     )
     command.add_argument(
-        "file", type=Path, help=".pth, .pt, .th, .safetensors, .h5, .weights.h5 or .keras"
+        "file", type=path, help=".pth, .pt, .th, .safetensors, .h5, .weights.h5 or .keras"
     )
     command.add_argument(
         "--layout", default="", help="whose names they are (default: told from the names)"
     )
-    command.add_argument("--workdir", required=True, type=Path, help="folder of the run, a new one")
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run, a new one")
     command.add_argument(
         "--new-head",
         action="store_true",
@@ -125,7 +133,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "export", commands.run_export, "Write the weights of a checkpoint as safetensors."
     )
-    command.add_argument("--workdir", required=True, type=Path, help="folder of the run")
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
     command.add_argument(
         "--step", default="latest", help="latest (default), best (on validation) or a number"
     )
@@ -134,56 +142,59 @@ def make_parser() -> argparse.ArgumentParser:
         default="resinc",
         help="resinc (default, our own names), torchvision-resnet, cifar-resnet, ...",
     )
-    command.add_argument("--out", required=True, type=Path, help="file, ends in .safetensors")
+    command.add_argument("--out", required=True, type=path, help="file, ends in .safetensors")
 
     command = add(
         "sweep", commands.run_sweep, "Train all cells of an experiment; skips what is finished."
     )
-    command.add_argument("experiment", type=Path, help="its file, e.g. experiments/depth.py")
+    command.add_argument("experiment", type=path, help="its file, e.g. experiments/depth.py")
     add_settings(command)
-    command.add_argument("--root", required=True, type=Path, help="folder of all its runs")
+    command.add_argument("--root", required=True, type=path, help="folder of all its runs")
     command.add_argument("--launcher", default="local", help="a key of resinc.launch.LAUNCHERS")
     command.add_argument(
-        "--workers", type=int, default=0, help="runs at a time (default: one per device or core)"
+        "--workers",
+        type=workers,
+        default=0,
+        help="runs at a time (default: one per device or core)",
     )
     command.add_argument(
-        "--devices", default="", help="GPU numbers to share out among workers, e.g. 0,1,2,3"
+        "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"
     )
 
     command = add(
         "report", commands.run_report, "Draw the figure, table and page of an experiment's runs."
     )
-    command.add_argument("experiment", type=Path, help="its file, e.g. experiments/depth.py")
-    command.add_argument("--root", required=True, type=Path, help="folder of all its runs")
-    command.add_argument("--out", required=True, type=Path, help="folder for the result")
+    command.add_argument("experiment", type=path, help="its file, e.g. experiments/depth.py")
+    command.add_argument("--root", required=True, type=path, help="folder of all its runs")
+    command.add_argument("--out", required=True, type=path, help="folder for the result")
 
     command = add(
         "claims", commands.run_claims, "Write one page of all results: claims, verdicts, figures."
     )
-    command.add_argument("results", type=Path, help="folder that holds a folder per result")
-    command.add_argument("--out", type=Path, help="the page (default: index.html in that folder)")
+    command.add_argument("results", type=path, help="folder that holds a folder per result")
+    command.add_argument("--out", type=path, help="the page (default: index.html in that folder)")
 
     command = add(
         "publish",
         commands.run_publish,
         "Copy results made from committed code to where they are kept, and write their page.",
     )
-    command.add_argument("results", nargs="+", type=Path, help="folders that `report` wrote")
-    command.add_argument("--to", required=True, type=Path, help="folder of the published results")
+    command.add_argument("results", nargs="+", type=path, help="folders that `report` wrote")
+    command.add_argument("--to", required=True, type=path, help="folder of the published results")
 
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="what is there, what is missing, and where")
-    action.add_argument("--dir", help=DIR_HELP)
+    action.add_argument("--dir", type=path, help=DIR_HELP)
     action.set_defaults(run=commands.run_data_list)
     action = actions.add_parser("prepare", help="download and prepare a set")
     action.add_argument("name", help="see `resinc data list`")
-    action.add_argument("--dir", help=DIR_HELP)
+    action.add_argument("--dir", type=path, help=DIR_HELP)
     action.add_argument(
         "--from",
         "--archive",
         dest="archive",
-        type=Path,
+        type=path,
         help="what was downloaded elsewhere: the archive, or the folder of the files",
     )
     action.set_defaults(run=commands.run_data_prepare)
@@ -199,6 +210,33 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 DIR_HELP = "TFDS directory (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)"
+
+
+def path(text: str) -> Path:
+    """The type of every path on the command line."""
+    try:
+        return read_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def devices(text: str) -> tuple[str, ...]:
+    """Names of CUDA devices, each once."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} leaves a device out between its commas")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names {twice[0]} more than once: a device takes one run at a time"
+        )
+    return names
+
+
+def workers(text: str) -> int:
+    """How many at a time; 0: as many as fit."""
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:

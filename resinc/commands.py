@@ -6,11 +6,14 @@ Heavy imports wait until a subcommand needs them.
 import argparse
 import dataclasses
 import os
+import shlex
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
+from resinc.paths import show
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -30,7 +33,7 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
     if outcome.state == "diverged":
         print(f"resinc: diverged: {outcome.message}", file=sys.stderr)
         return EXIT_DIVERGED
-    print(f"done at step {outcome.step}: {args.workdir}")
+    print(f"done at step {outcome.step}: {show(args.workdir)}")
     return 0
 
 
@@ -45,7 +48,7 @@ def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
     from resinc.measure.summary import print_summary
 
     print_summary(measure(config, args.workdir), config.batch_size)
-    print(f"done: {args.workdir}")
+    print(f"done: {show(args.workdir)}")
     return 0
 
 
@@ -74,7 +77,7 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
     moved = import_weights(args.file, config, args.layout, args.workdir, args.new_head, normalized)
     print(
         f"imported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
-        f"{moved.layout}: {args.workdir}"
+        f"{moved.layout}: {show(args.workdir)}"
     )
     for line in filter(None, (moved.said, *moved.notes)):
         print(line)
@@ -88,7 +91,7 @@ def run_export(args: argparse.Namespace, rest: list[str]) -> int:
     moved = export_weights(args.workdir, args.step, args.layout, args.out)
     print(
         f"exported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
-        f"{moved.layout}: {args.out}"
+        f"{moved.layout}: {show(args.out)}"
     )
     return 0
 
@@ -116,16 +119,50 @@ def prepare_jax(deterministic: bool) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
     keep_compiled(os.environ)
+    if os.environ.get("JAX_PLATFORMS"):
+        check_platform()
+
+
+def check_platform() -> None:
+    """Ask JAX for the devices that JAX_PLATFORMS names, before anything is written.
+
+    Raises:
+      InputError: there are none, or no such platform.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # Each platform fails in its own way, CUDA in a bare assertion.
+        said = " ".join(str(error).split()) or "this JAX was installed without it"
+        named = os.environ["JAX_PLATFORMS"]
+        raise InputError(f"JAX_PLATFORMS={named!r} gives no device: {said}") from None
+
+
+def check_platform_apart() -> None:
+    """`check_platform` in a process of its own: one that holds a device keeps it from the runs.
+
+    Raises:
+      InputError: as there.
+    """
+    code = "from resinc.commands import check_platform; check_platform()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace"
+    )
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2]
+        raise InputError(said.removeprefix("resinc.errors.InputError: "))
 
 
 def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch import sweep
 
+    if os.environ.get("JAX_PLATFORMS", "cpu") != "cpu":
+        check_platform_apart()
     experiment = sweep.load_experiment(args.experiment)
     cells = list(experiment.sweep(**sweep.settings(experiment.sweep, args.set)))
-    devices = tuple(args.devices.split(",")) if args.devices else None
-    about = {"command": " ".join(["resinc", *sys.argv[1:]]), "experiment": str(args.experiment)}
-    summary = sweep.run_sweep(cells, args.root, args.workers, devices, args.launcher, about)
+    about = {"command": shlex.join(["resinc", *sys.argv[1:]]), "experiment": str(args.experiment)}
+    summary = sweep.run_sweep(cells, args.root, args.workers, args.devices, args.launcher, about)
     return summary.exit_code
 
 
@@ -141,14 +178,15 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
         note = f"Left out, because the present plan of the sweep does not have them: {names}."
         result = dataclasses.replace(result, notes=[*result.notes, note])
     report.write(result, sweep.rows, args.out, sweep.about)
-    print(f"{result.answer}\nlook at {args.out / 'index.html'} (figure.png, table.md beside it)")
+    page = show(args.out / "index.html")
+    print(f"{result.answer}\nlook at {page} (figure.png, table.md beside it)")
     return 0
 
 
 def run_claims(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.report import claims
 
-    print(f"look at {claims.write(args.results, args.out or args.results / 'index.html')}")
+    print(f"look at {show(claims.write(args.results, args.out or args.results / 'index.html'))}")
     return 0
 
 
@@ -161,25 +199,25 @@ def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
-    from rich.console import Console
     from rich.table import Table
 
     from resinc.data.inventory import inventory
     from resinc.data.source import data_directory
+    from resinc.output import console
 
     table = Table("name", "image", "classes", "train / validation / test", "state", box=None)
     rows = inventory(args.dir)
     for row in rows:
         sizes = f"{row.train:,} / {row.validation:,} / {row.test:,}"
         table.add_row(row.name, row.shape, str(row.classes), sizes, row.state)
-    console = Console(highlight=False)
-    console.print(f"TFDS directory: {data_directory(args.dir)}", soft_wrap=True)
-    console.print(table)
+    screen = console()
+    screen.print(f"TFDS directory: {show(data_directory(args.dir))}")
+    screen.print(table, soft_wrap=False)
     for row in rows:
         if row.reason:
-            console.print(f"{row.name} is damaged: {row.reason}", soft_wrap=True)
+            screen.print(f"{row.name} is damaged: {row.reason}")
     if any(row.state == "missing" for row in rows):
-        console.print("`resinc data prepare NAME` fetches a missing one", soft_wrap=True)
+        screen.print("`resinc data prepare NAME` fetches a missing one")
     return 0
 
 

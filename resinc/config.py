@@ -8,6 +8,7 @@ Shared by the command line, the trainer and the sweep; imports neither JAX nor a
 import functools
 import inspect
 import json
+import os
 import runpy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -174,7 +175,8 @@ def find_recipe(path: str) -> Path:
 
 
 def _places(path: str) -> list[Path]:
-    return [Path(path), ROOT / path]
+    own = os.path.expanduser(path)
+    return [Path(own), ROOT / own]
 
 
 def _run_recipe(path: str, arg: str | None) -> ConfigDict:

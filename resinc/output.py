@@ -5,6 +5,7 @@ good, without a word, and the command goes on.
 """
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,10 @@ class SurvivingStream:
 def surviving_output() -> Iterator[None]:
     """Inside, sys.stdout and sys.stderr never raise because of who reads them."""
     _occupy_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # "±" and "–" to a terminal whose locale has them not, and names that are no text.
+            stream.reconfigure(errors="replace")
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _surviving(sys.stdout), _surviving(sys.stderr)
     try:
@@ -70,12 +75,16 @@ def surviving_output() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def console() -> "Console":
-    """What every display draws on; the command line and library use alike."""
+def console(stderr: bool = False) -> "Console":
+    """What every display draws on; the command line and library use alike.
+
+    It prints text as it is: a path may hold "[old]" or ":x:".
+    """
     from rich.console import Console
 
+    file = _surviving(sys.stderr if stderr else sys.stdout)
     # A pipe has no width of its own: 80 columns would break the lines.
-    return Console(file=_surviving(sys.stdout), highlight=False, soft_wrap=True)
+    return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _surviving(stream: Any) -> Any:

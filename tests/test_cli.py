@@ -1,13 +1,17 @@
 """Mistakes as a new user makes them: one sentence, a status that is not 0, nothing lost."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from resinc.cli import main
+from resinc.launch.sweep import visible_devices
 from tests.train.runs import flags
 
+ROOT = Path(__file__).parent.parent
 DIGITS = "--config=configs/digits.py:depth=8"
 
 
@@ -108,7 +112,77 @@ def test_data_list_shows_every_set(capsys, tmp_path):
 
 
 def test_an_unknown_argument_is_named(capsys):
-    with pytest.raises(SystemExit) as end:
-        main(["eval", "--workdir=x", "--stpe=1"])
-    assert end.value.code == 2
-    assert "--stpe=1" in capsys.readouterr().err
+    assert main(["eval", "--workdir=x", "--stpe=1"]) == 2
+    assert capsys.readouterr().err == "resinc: unknown argument '--stpe=1'; see `resinc --help`\n"
+
+
+SWEEP = ["sweep", "experiments/depth.py", "--root=x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: COMMAND; see `resinc --help`"),
+        (["eval"], "the following arguments are required: --workdir; see `resinc eval --help`"),
+        ([*SWEEP, "--devices=0,,1"], "'0,,1' leaves a device out between its commas"),
+        ([*SWEEP, "--devices=0,"], "'0,' leaves a device out between its commas"),
+        ([*SWEEP, "--devices="], "'' leaves a device out"),
+        ([*SWEEP, "--devices=0,1,0"], "'0,1,0' names 0 more than once"),
+        ([*SWEEP, "--workers=-1"], "'-1' is not a whole number of at least 0"),
+        ([*SWEEP, "--workers=two"], "'two' is not a whole number of at least 0"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_sentence_too(arguments, sentence, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", DIGITS, "--workdir=x"],
+        ["measure", "--config=configs/chain.py", "--workdir=x"],
+        ["summary", "resnet-20"],
+        ["sweep", "experiments/depth.py", "--root=x", "--set=depths=8"],
+    ],
+)
+@pytest.mark.parametrize("platform", ["cuda", "kuda"])
+def test_a_platform_that_is_not_there_is_one_sentence(command, platform, tmp_path):
+    if platform == "cuda" and visible_devices():
+        pytest.skip("CUDA is here")
+    done = typed(command, tmp_path, JAX_PLATFORMS=platform)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"resinc: JAX_PLATFORMS='{platform}' gives no device: ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def typed(arguments, folder, **environment):
+    """`resinc` in a process of its own, in `folder`."""
+    return subprocess.run(
+        [sys.executable, "-m", "resinc", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+    )
+
+
+def test_a_locale_without_utf_8_costs_letters_and_no_traceback(tmp_path):
+    """LC_ALL=C without Python's UTF-8 mode: "×" and "–" cannot be printed."""
+    done = typed(["data", "list"], tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (done.returncode, done.stderr) == (0, "")
+    code = "from resinc.cli import main; import resinc.commands as c; c.run_data_list = "
+    code += "lambda a, r: print('\\u00b1 \\u00d7 \\u2013') or 0; print(main(['data', 'list']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout.split() == [b"?", b"?", b"?", b"0"], done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-LEAVES = {"resinc.errors", "resinc.registry"}
+LEAVES = {"resinc.errors", "resinc.paths", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
 EVERYWHERE |= {"resinc.cache", "resinc.cores"}
@@ -22,6 +22,7 @@ ALLOWED = {
     "errors": set(),
     "cores": set(),
     "cache": {"resinc.cores"},
+    "paths": {"resinc.errors"},
     "registry": {"resinc.errors"},
     "assignment": LEAVES,
     "fields": LEAVES,

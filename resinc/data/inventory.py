@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from resinc.data.source import condition, data_directory, set_directory
+from resinc.data.source import condition, data_directory, directory_of, set_directory
 from resinc.data.spec import DATASETS
 
 
@@ -32,8 +32,9 @@ def inventory(directory: str | Path | None = None) -> list[Row]:
     for spec in DATASETS.values():
         state, reason, where = "embedded", "", ""
         if not spec.embedded:
-            state, reason, _ = condition(spec, home)
-            where = str(set_directory(spec, home))
+            place = directory_of(spec, home)
+            state, reason, _ = condition(spec, place)
+            where = str(set_directory(spec, place))
         rows.append(
             Row(
                 name=spec.name,

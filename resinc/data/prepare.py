@@ -12,12 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from resinc import output
 from resinc.data import source
 from resinc.data.archives import read_archive
 from resinc.data.download import fetch
 from resinc.data.original import Archive, Original
 from resinc.data.spec import DATASETS, Spec
 from resinc.errors import InputError
+from resinc.paths import read_path
 from resinc.registry import lookup
 
 
@@ -39,7 +41,7 @@ def prepare(
         written, or a set there that is not ours to replace.
     """
     spec = lookup(DATASETS, name, "data set")
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = output.console(stderr=True)
     if spec.embedded:
         console.print(f"{spec.name} needs no directory: nothing to prepare")
         return None
@@ -47,8 +49,8 @@ def prepare(
         raise InputError(
             f"{name} has no public download: bring its files, and name their folder by --from"
         )
-    directory = source.data_directory(directory)
-    return prepare_spec(spec, directory, Path(archive).expanduser() if archive else None, console)
+    directory = source.directory_of(spec, source.data_directory(directory))
+    return prepare_spec(spec, directory, read_path(archive) if archive else None, console)
 
 
 def prepare_spec(spec: Spec, directory: Path, archive: Path | None, console: Console) -> Path:

@@ -64,7 +64,8 @@ def _read_folders(spec: Spec, path: Path) -> dict[str, Original]:
     labels: dict[str, list[int]] = {"train": [], "test": []}
     for folder, split in _FOLDERS.items():
         for file in sorted((path / folder).glob("*")):
-            if file.suffix.lower() not in _SUFFIXES:
+            # Hidden: what macOS puts beside a file on a foreign disk ("._3_x.jpg") is no image.
+            if file.suffix.lower() not in _SUFFIXES or file.name.startswith("."):
                 continue
             if not file.name[0].isdigit():
                 raise ValueError(f"{folder}/{file.name} does not begin with its class")

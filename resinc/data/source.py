@@ -12,6 +12,7 @@ import numpy as np
 
 from resinc.data.spec import Spec, Split
 from resinc.errors import InputError
+from resinc.paths import read_path
 
 _CHUNK = 2048  # Records in flight between file and array: bounds the memory beside the result.
 
@@ -27,7 +28,17 @@ class Condition(NamedTuple):
 def data_directory(directory: str | Path | None) -> Path:
     """`directory`, else TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     chosen = str(directory or "") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(chosen).expanduser()
+    return read_path(chosen)
+
+
+def directory_of(spec: Spec, directory: Path) -> Path:
+    """`directory`, or the one above it where it is the folder of the set: name or name/version."""
+    whole = Path(os.path.abspath(directory))
+    above = {spec.name: whole.parent, spec.version: whole.parent.parent}.get(whole.name)
+    for place in (directory, above):
+        if place is not None and set_directory(spec, place).is_dir():
+            return place
+    return directory
 
 
 def set_directory(spec: Spec, directory: Path) -> Path:
@@ -69,7 +80,9 @@ def condition(spec: Spec, directory: Path) -> Condition:
         if sum(lengths.get(split, ())) != size:
             found = sum(lengths.get(split, ()))
             return Condition("damaged", f"its {split} split has {found} examples instead of {size}")
-        shards = sorted(home.glob(f"{spec.name}-{split}.array_record-*"))
+        # Whole names: a copy beside a shard, " (1)", ".part" or "~", is none.
+        number = "[0-9]" * 5
+        shards = sorted(home.glob(f"{spec.name}-{split}.array_record-{number}-of-{number}"))
         if len(shards) != len(lengths[split]):
             reason = f"{len(shards)} of the {len(lengths[split])} {split} files are there"
             return Condition("damaged", reason)

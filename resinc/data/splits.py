@@ -69,7 +69,8 @@ def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
         return embedded.MAKERS[spec.name](spec)
     from resinc.data import source
 
-    train, test = source.read(spec, source.data_directory(directory))
+    home = source.directory_of(spec, source.data_directory(directory))
+    train, test = source.read(spec, home)
     return _in_canonical_order(train), _in_canonical_order(test)
 
 

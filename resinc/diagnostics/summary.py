@@ -5,9 +5,9 @@ import dataclasses
 import io
 import sys
 
-from rich.console import Console
 from rich.table import Table
 
+from resinc import output
 from resinc.diagnostics.cost import Cost, Layer
 from resinc.diagnostics.naming import GROUPS
 from resinc.registry import lookup
@@ -129,7 +129,7 @@ def print_summary(cost: Cost, by: str = "layer", csv: bool = False) -> None:
             drawn.add_column(name, justify="left" if i < 2 else "right", no_wrap=i != 1)
         for row in table(cost, by):
             drawn.add_row(*row.cells())
-        Console().print(drawn)
+        output.console().print(drawn, soft_wrap=False)
         print(totals(cost))
     else:
         sys.stdout.write(as_text(cost, by))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -149,7 +150,7 @@ def _start(slot: Slot, job: Job) -> None:
     job.workdir.mkdir(parents=True, exist_ok=True)
     command = job.command()
     with (job.workdir / "log.txt").open("ab") as log, _pinned(slot.cores):
-        log.write(("$ " + " ".join(command) + "\n").encode())
+        log.write(f"$ {shlex.join(command)}\n".encode(errors="replace"))
         log.flush()
         slot.process = subprocess.Popen(
             command,

@@ -4,8 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from resinc import output
 
 _MS, _MB = 1e3, 1e-6
 
@@ -18,13 +19,13 @@ def print_summary(found: Mapping[str, Any], batch_size: int) -> None:
       batch_size: images per timed call.
     """
     cost, time, memory = found["cost"], found["time"], found["memory"]
-    console = Console(highlight=False)
+    console = output.console()
     table = Table("layer", "output shape", box=None)
     table.add_column("multiply-adds", justify="right")
     for layer in cost["layers"]:
         shape = "x".join(map(str, layer["after"]))
         table.add_row(layer["name"], shape, f"{layer['multiply_adds']:,}")
-    console.print(table)
+    console.print(table, soft_wrap=False)
     lines = [f"{cost['multiply_adds']:,} multiply-adds and {cost['parameters']:,} parameters"]
     for name, program in (("forward", "forward"), ("forward and backward", "step")):
         line = (
@@ -36,7 +37,7 @@ def print_summary(found: Mapping[str, Any], batch_size: int) -> None:
             line += f"; the reference takes {statistics.median(ratios):.2f} times as long"
         lines.append(line)
     for line in lines:
-        console.print(line, soft_wrap=True)
+        console.print(line)
 
 
 def _times(seconds: Sequence[float]) -> str:

@@ -24,10 +24,10 @@ class RunProgress:
         self._start, self._begun = start, time.monotonic()
         self._console = console()
         self._bar = Progress(
-            TextColumn(name),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,

@@ -1,5 +1,6 @@
 """Where a result came from: code, versions, device, data."""
 
+import shlex
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ def collect(
       multiply_adds: of the network, for one image.
     """
     return {
-        "command": " ".join(["resinc", *sys.argv[1:]]),
+        "command": shlex.join(["resinc", *sys.argv[1:]]),
         "versions": provenance.versions(),
         "git_commit": provenance.commit(),
         "git_dirty": provenance.is_dirty(),

@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import http.server
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -68,6 +69,34 @@ def test_stock_tfds_reads_what_was_prepared(form, folder, tmp_path, console):
             assert example["label"] == label
             if name == "cifar100":
                 assert example["coarse_label"] == label // 5
+
+
+@pytest.mark.parametrize("suffix", [" (1)", ".part", "~", ".tmp-123"])
+def test_a_copy_beside_a_shard_damages_nothing(suffix, folder, tmp_path, console):
+    spec = originals.tiny("mnist")
+    write = originals.WRITERS["mnist"][1]
+    home = prepare_spec(spec, tmp_path, write(folder, spec, originals.content(spec)), console)
+    before = source.read(spec, tmp_path)
+    for shard in list(home.glob("*.array_record-*")):
+        shutil.copy(shard, shard.with_name(shard.name + suffix))
+    assert source.condition(spec, tmp_path).state == "ready"
+    for split, again in zip(before, source.read(spec, tmp_path), strict=True):
+        np.testing.assert_array_equal(split.image, again.image)
+
+
+@pytest.mark.parametrize("named", [".", "mnist", "mnist/3.0.1", "mnist/../mnist/"])
+def test_the_folder_of_the_set_itself_is_understood(named, folder, tmp_path, console):
+    spec = originals.tiny("mnist")
+    write = originals.WRITERS["mnist"][1]
+    home = prepare_spec(spec, tmp_path, write(folder, spec, originals.content(spec)), console)
+    directory = source.directory_of(spec, tmp_path / named)
+    assert source.set_directory(spec, directory).resolve() == home.resolve()
+    assert source.condition(spec, directory).state == "ready"
+
+
+def test_a_folder_that_only_has_the_name_of_a_set_is_its_parent(tmp_path):
+    spec = originals.tiny("mnist")
+    assert source.directory_of(spec, tmp_path / "mnist") == tmp_path / "mnist"
 
 
 def test_class_names_are_kept(folder, tmp_path, console):

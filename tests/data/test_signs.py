@@ -29,7 +29,8 @@ def as_folders(path, sets):
         for i, (folder, image, label) in enumerate(zip(folders, *sets[split], strict=True)):
             (path / folder).mkdir(exist_ok=True)
             Image.fromarray(image).save(path / folder / f"{label}_IMG_{i:02d}.png")
-    (path / "train_signs" / ".DS_Store").write_bytes(b"not an image")
+    for hidden in (".DS_Store", "._3_IMG_00.png", ".6_x.jpg"):  # What macOS leaves there.
+        (path / "train_signs" / hidden).write_bytes(b"not an image")
 
 
 def as_h5(path, sets):

@@ -1,0 +1,52 @@
+"""Paths as people type them: read and shown in one way by every command, field and variable."""
+
+import errno
+import os
+from pathlib import Path
+
+from resinc.errors import InputError
+
+
+def read_path(text: str | os.PathLike[str]) -> Path:
+    """The path that a text names, "~" replaced by the home folder; it need not exist.
+
+    Raises:
+      InputError: it is empty, too long or a circle of links, begins with the "~" of nobody, or has
+        a name that is not UTF-8: checkpoints could not be written under it.
+    """
+    text = os.fspath(text)
+    if not text.strip():
+        raise InputError(f"path {text!r} is empty: name a folder or file, '.' for the current one")
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        raise InputError(
+            f"path {text!r}: there is no home folder for {path.split('/')[0]!r} (HOME is not set, "
+            "or nobody has that name); write the folder out"
+        )
+    try:
+        whole = os.path.abspath(path)
+        plain = os.fsencode(whole) == whole.encode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"path {text!r}: the current folder no longer exists") from None
+    except UnicodeError:
+        plain = False
+    if not plain:
+        # Python would decode and encode such a name by the locale, the checkpoint library as UTF-8:
+        # half a run would lie in a folder of another name.
+        raise InputError(
+            f"path {text!r} is not UTF-8 in this locale: choose a name of plain letters, or set "
+            "LC_ALL=C.UTF-8"
+        )
+    try:
+        os.stat(whole)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise InputError(f"path {text!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"path {text!r}: {error}") from None  # A zero byte.
+    return Path(path)
+
+
+def show(path: str | os.PathLike[str]) -> str:
+    """A path in a sentence: in quotes, what does not print escaped, so that it is one line."""
+    return repr(os.fspath(path))
