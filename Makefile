@@ -33,7 +33,7 @@ SUFFIX := $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 # One cache for all: several claims train the same networks.
 claims claim-%: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(CLAIM_ROOT))/.xla-cache
 
-.PHONY: curves claims signs publish test test-all parity lint clean
+.PHONY: curves claims signs publish test test-all parity bench lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -83,6 +83,11 @@ test-all: $(VENV)/.installed
 parity: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet $(PARITY)
 	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)
+
+# Ours against PyTorch and plain Flax, and the other targets of docs/performance.md: about 25 minutes
+# on two idle cores. Killed and typed again, it goes on; BENCH="step scan" runs some.
+bench: $(VENV)/.installed
+	$(BIN)/python -m experiments.benchmarks $(BENCH)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

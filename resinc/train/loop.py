@@ -17,11 +17,10 @@ from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc import data
-from resinc.data import augment, normalize
+from resinc.data import normalize
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.errors import outside_cause
-from resinc.ops.loss import OBJECTIVES
 from resinc.runs.config import check_config
 from resinc.runs.files import read_object, write_json
 from resinc.runs.lock import held
@@ -33,10 +32,11 @@ from resinc.train.evaluate import Evaluator, Result
 from resinc.train.finite import name_parts
 from resinc.train.initial import Initial, from_run, start_state
 from resinc.train.measure import measure
+from resinc.train.program import training_step
 from resinc.train.progress import Meter, RunProgress
 from resinc.train.signals import Stop, stop_on_signal
 from resinc.train.state import init_state
-from resinc.train.step import Report, make_train_step
+from resinc.train.step import Report
 from resinc.train.writer import MetricsWriter
 
 
@@ -114,25 +114,7 @@ def _run(
         splits.train.image, section.normalize, section.mean, section.std
     )
 
-    def augment_batch(images, ids, key):
-        return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
-
-    train_step = replicas.map(
-        make_train_step(
-            machine.network,
-            machine.optimizer,
-            machine.schedule,
-            augment_batch,
-            replicas,
-            config.seed,
-            config.log_every_steps,
-            config.model.auxiliary_weight,
-            config.log_gradients,
-            OBJECTIVES[config.objective],
-        ),
-        split=(False, False, True),
-        donate=(0,),
-    )
+    train_step = training_step(machine, normalizer)
     evaluator = Evaluator(machine, splits, normalizer)
     examples = evaluator.examples  # Those for training come first: their ids are 0 to n-1.
 

@@ -1,0 +1,135 @@
+"""Processes that take turns, and the lines that say how long each took."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from resinc.cores import available_cores
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
+
+
+class Absent(Exception):
+    """A peer that is not installed; the text says which, and how to get it."""
+
+
+class Results:
+    """The lines of one comparison; those of this code and these versions count as done."""
+
+    def __init__(self, folder: Path, name: str):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name, self._path, self._stamp = name, folder / f"{name}.jsonl", stamp()
+        self.lines = [line for line in read(self._path) if line.items() >= self._stamp.items()]
+
+    def has(self, **key: Any) -> bool:
+        return any(line.items() >= key.items() for line in self.lines)
+
+    def add(self, **values: Any) -> None:
+        line = {"benchmark": self.name, **values, **self._stamp, "load": round(os.getloadavg()[0])}
+        self.lines.append(line)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        numbers = {k: v for k, v in values.items() if k != "turns"}
+        print(f"{self.name}: " + "  ".join(f"{k} {v}" for k, v in numbers.items()), flush=True)
+
+    def compare(
+        self, sides: Mapping[str, dict[str, Any]], cores: int, turns: int, **key: Any
+    ) -> None:
+        """Add a line per side: seconds of a call, by the median of its turns.
+
+        Args:
+          sides: name -> what `worker.py` prepares; "ours" first.
+          cores: that every side is given.
+          turns: of each side.
+          **key: names the case.
+        """
+        if cores > len(available_cores()) or self.has(cores=cores, **key):
+            return
+        workers = {}
+        try:
+            for side, work in sides.items():
+                try:
+                    workers[side] = Worker(cores=cores, **work)
+                except Absent as absent:
+                    print(f"{self.name}: {side} is left out: {absent}", flush=True)
+            found: dict[str, list[dict[str, float]]] = {side: [] for side in workers}
+            for _ in range(turns):
+                for side, worker in workers.items():
+                    found[side].append(worker.turn())
+            for side, timings in found.items():
+                self.add(
+                    **key,
+                    cores=cores,
+                    side=side,
+                    seconds=round(statistics.median(t["seconds"] for t in timings), 5),
+                    cpu_seconds=round(statistics.median(t["cpu_seconds"] for t in timings), 5),
+                    turns=[round(t["seconds"], 5) for t in timings],
+                    **workers[side].about,
+                )
+        finally:
+            for worker in workers.values():
+                worker.end()
+
+
+class Worker:
+    """A process with a prepared computation, which runs when it is its turn."""
+
+    def __init__(self, module: str, cores: int, **arguments: Any):
+        if module == "torch_twin" and importlib.util.find_spec("torch") is None:
+            raise Absent("PyTorch is not installed; `make parity` does that")
+        spec = {"module": module, "cores": available_cores()[:cores], "arguments": arguments}
+        command = [sys.executable, "-m", "experiments.benchmarks.worker", json.dumps(spec)]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.about = self._answer()
+
+    def turn(self) -> dict[str, float]:
+        assert self._process.stdin is not None
+        self._process.stdin.write("turn\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError(f"a worker ended with status {self._process.wait()}: see above")
+
+
+def read(path: Path) -> Iterable[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def stamp() -> dict[str, Any]:
+    """What must be the same for a number to count."""
+    from resinc.train.provenance import device_kind
+
+    found = {name: importlib.util.find_spec(name) is not None for name in PACKAGES}
+    versions = {name: importlib.metadata.version(name) for name, there in found.items() if there}
+    return {
+        "versions": {"python": sys.version.split()[0], **versions},
+        "device": device_kind(),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":(top)*.py")),
+    }
+
+
+def _git(*command: str) -> str:
+    done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip()

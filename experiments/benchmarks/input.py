@@ -1,0 +1,55 @@
+"""Share of a CIFAR step that waits for input or dispatch: the loop's step against the bare one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from experiments.benchmarks.harness import Results
+
+RECIPE = "configs/cifar.py:depth=20"
+STEPS = 5  # Of one call: what overlaps between steps does so here.
+
+
+def run(results: Results, quick: bool = False) -> None:
+    work: dict[str, Any] = {"module": "input", "recipe": RECIPE, "data.augment": "crop_flip"}
+    if quick:
+        work |= {"model.depth": 8, "model.width": 4, "batch_size": 2}
+    sides = {"fed": work | {"fed": True}, "bare": work | {"fed": False}}
+    for cores in (1,) if quick else (1, 2):
+        results.compare(sides, cores, turns=1 if quick else 9, case="resnet-20")
+
+
+def prepare(recipe: str, fed: bool, **fields: Any) -> tuple[Callable[[], None], dict[str, Any]]:
+    """The worker's: STEPS steps; `fed` draws and moves the indices as the loop does."""
+    import time
+
+    import jax
+    import numpy as np
+
+    from experiments.benchmarks.ours import machine_of
+    from resinc.data.order import batch_indices
+    from resinc.train.program import training_step
+
+    machine, examples, normalizer, state = machine_of(recipe, **fields)
+    config, split = machine.config, machine.replicas.split
+    train = training_step(machine, normalizer)
+    fixed = split(np.arange(config.batch_size, dtype=np.int32))
+    at = 0
+
+    def ids() -> Any:
+        nonlocal at
+        at += 1
+        # Of as many examples as CIFAR-10 has for training; here there are four batches.
+        drawn = batch_indices(config.seed, 45_000, config.batch_size, at)
+        return split(drawn % (4 * config.batch_size))
+
+    def call() -> None:
+        nonlocal state
+        for _ in range(STEPS):
+            state, _ = train(state, examples, ids() if fed else fixed)
+        jax.block_until_ready(state)
+
+    ids()  # The first of an epoch draws its order.
+    begun = time.perf_counter()
+    for _ in range(100):
+        ids()
+    return call, {"steps": STEPS, "host_seconds": round((time.perf_counter() - begun) / 100, 7)}

@@ -1,0 +1,59 @@
+"""The table of the targets, from the lines that were measured."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+Line = dict[str, Any]
+# Benchmark, our side, the other, what their ratio says, and the bound that was set.
+RATIOS = (
+    ("step", "ours", "pytorch", "PyTorch's time / ours", "at least", 0.8),
+    ("step", "ours", "pytorch compiled", "compiled PyTorch's time / ours", "", 0),
+    ("step", "ours", "flax", "plain Flax's time / ours", "at least", 2),
+    ("evaluate", "ours", "pytorch", "PyTorch's time / ours", "at least", 1),
+    ("evaluate", "ours", "flax", "plain Flax's time / ours", "", 0),
+    ("scan", "unrolled", "scanned", "scanned / unrolled", "at most", 1.15),
+    ("memory", "without", "remat", "time with remat / without", "at most", 1.4),
+    ("input", "bare", "fed", "fed / bare", "at most", 1.02),
+    ("curves", "former", "now", "now / before", "at most", 0.7),
+)
+BOUNDS = {("startup", "cold"): 8.0, ("startup", "cached"): 4.0, ("compile", "ours"): 5.0}
+REMAT_BYTES = 2.5e9
+
+
+def rows(lines: Iterable[Line]) -> Iterator[tuple[str, ...]]:
+    """(what, cores, one, other, ratio or value, target, met) of each comparison."""
+    newest: dict[tuple[Any, ...], Line] = {}
+    for line in lines:
+        newest[line["benchmark"], line["case"], line["cores"], line["side"]] = line
+    for (name, case, cores, side), line in newest.items():
+        if (name, side) in BOUNDS:
+            bound, value = BOUNDS[name, side], line["seconds"]
+            verdict = judged(value, "at most", bound, " s")
+            yield f"{name}: {case}, {side}", f"{cores}", "", "", f"{value} s", *verdict
+        if name == "memory" and line.get("bytes"):
+            gigabytes = round(line["bytes"] / 1e9, 2)
+            bound = REMAT_BYTES / 1e9 if side == "remat" else 0
+            how = "at most" if bound else ""
+            verdict = judged(gigabytes, how, bound, " GB")
+            yield f"memory: {case}, {side}", f"{cores}", "", "", f"{gigabytes} GB", *verdict
+        for benchmark, one, other, says, how, bound in RATIOS:
+            against = newest.get((name, case, cores, other))
+            if (name, side) != (benchmark, one) or against is None or "bytes" in line:
+                continue
+            ratio = round(against["seconds"] / line["seconds"], 3)
+            shown = (f"{item['side']} {1000 * item['seconds']:.0f} ms" for item in (line, against))
+            verdict = judged(ratio, how, bound)
+            yield f"{name}: {case}, {says}", f"{cores}", *shown, f"{ratio}", *verdict
+
+
+def judged(value: float, how: str, bound: float, unit: str = "") -> tuple[str, str]:
+    if not how:
+        return "", ""
+    met = value >= bound if how == "at least" else value <= bound
+    return f"{how} {bound:g}{unit}", "yes" if met else "no"
+
+
+def markdown(lines: list[Line]) -> str:
+    head = ("what", "cores", "one", "other", "found", "target", "met")
+    table = [head, ("---",) * len(head), *rows(lines)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in table)

@@ -1,0 +1,42 @@
+"""One side of a comparison: prepares a computation, then runs it once for every line it is sent."""
+
+import importlib
+import json
+import math
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+LEAST_SECONDS = 0.3  # Of one turn.
+
+
+def main(spec: dict[str, Any]) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, spec["cores"])  # Before a library counts the cores.
+    os.environ["OMP_NUM_THREADS"] = str(len(spec["cores"]))
+    module = importlib.import_module(f"experiments.benchmarks.{spec['module']}")
+    call, about = module.prepare(**spec["arguments"])
+    call()  # Compiles, or warms up.
+    calls = max(1, math.ceil(LEAST_SECONDS / timed(call, 1)["seconds"]))
+    print(json.dumps(about), flush=True)
+    for _ in sys.stdin:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB.
+        print(json.dumps(timed(call, calls) | {"peak_bytes": peak}), flush=True)
+
+
+def timed(call: Callable[[], None], calls: int) -> dict[str, float]:
+    """Per call: seconds by the clock, and of all cores together."""
+    cpu, begun = time.process_time(), time.perf_counter()
+    for _ in range(calls):
+        call()
+    return {
+        "seconds": (time.perf_counter() - begun) / calls,
+        "cpu_seconds": (time.process_time() - cpu) / calls,
+    }
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,75 @@
+"""The harness runs, goes on where it was, and judges rightly; no timing is tested."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+from experiments.benchmarks import ours
+from experiments.benchmarks.harness import Results, read
+from experiments.benchmarks.step import CASES
+from experiments.benchmarks.table import markdown, rows
+from resinc import networks
+from resinc.data import DATASETS
+from resinc.train.state import variable_shapes
+
+LINE = {"benchmark": "step", "case": "x", "cores": 1}
+
+
+def test_a_tiny_step_is_compared_and_the_second_time_taken_from_the_file(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.benchmarks",
+        "--quick",
+        f"--out={tmp_path}",
+        "step",
+    ]
+    root = Path(__file__).parents[2]
+    first, second = (
+        subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+        for _ in range(2)
+    )
+    lines = read(tmp_path / "step.jsonl")
+    torch = ["pytorch"] if importlib.util.find_spec("torch") else []
+    assert [line["side"] for line in lines] == ["ours", *torch, "flax"]
+    assert len({line["parameters"] for line in lines}) == 1
+    assert all(line["seconds"] > 0 and len(line["turns"]) == 2 for line in lines)
+    assert all({"versions", "device", "commit", "dirty"} <= line.keys() for line in lines)
+    assert "side ours" in first
+    assert "side ours" not in second
+    assert "| step: tiny, plain Flax's time / ours | 1 |" in second
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_twin_has_the_same_parameters(case):
+    pytest.importorskip("torch")
+    from experiments.benchmarks import torch_twin
+
+    config = ours.configuration(CASES[case]["recipe"], **{"model.scan": False})
+    spec = DATASETS[config.data.name]
+    shapes = variable_shapes(networks.build(config.model, spec.num_classes), spec.image_shape)
+    there = sorted(p.numel() for p in torch_twin.network(config).parameters())
+    assert there == sorted(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+def test_lines_of_other_code_do_not_count(tmp_path):
+    Results(tmp_path, "step").add(case="x")
+    assert Results(tmp_path, "step").has(case="x")
+    path = tmp_path / "step.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"commit": "', '"commit": "0'))
+    assert not Results(tmp_path, "step").has(case="x")
+
+
+def test_a_ratio_is_judged_by_its_target():
+    def line(side: str, seconds: float) -> dict:
+        return LINE | {"side": side, "seconds": seconds}
+
+    slow = list(rows([line("ours", 2.0), line("pytorch", 1.0)]))
+    fast = list(rows([line("ours", 1.0), line("pytorch", 1.0)]))
+    assert [row[-3:] for row in slow] == [("0.5", "at least 0.8", "no")]
+    assert [row[-3:] for row in fast] == [("1.0", "at least 0.8", "yes")]
+    assert markdown([line("ours", 1.0)]).count("\n") == 1  # No peer, no row.
