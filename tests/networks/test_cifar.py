@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -222,14 +224,15 @@ def dropped(train, key=0, **changes):
     """Logits of a network whose branches are dropped with stochastic depth."""
     network = networks.build(section(depth=20, width=4, **changes), 10)
     x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
-    variables = networks.build(section(depth=20, width=4), 10).init(
-        jax.random.key(1, impl="rbg"), x, train=False
-    )
+    variables = jax.jit(
+        functools.partial(networks.build(section(depth=20, width=4), 10).init, train=False)
+    )(jax.random.key(1, impl="rbg"), x)
     if not changes.get("scan", True):
         variables = {name: unstack(tree) for name, tree in variables.items()}
     rngs = {"dropout": jax.random.key(key)}
     mutable = ["batch_stats"] if train else []
-    return network.apply(variables, x, train=train, mutable=mutable, rngs=rngs)[0]
+    apply = functools.partial(network.apply, train=train, mutable=mutable)
+    return jax.jit(apply)(variables, x, rngs=rngs)[0]
 
 
 def test_stochastic_depth_draws_in_training_only():

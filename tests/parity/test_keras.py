@@ -64,6 +64,7 @@ def arrays_of(layer):
     return arrays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_inception_agrees_with_keras_applications(case, monkeypatch):
     name, variant, parameters = CASES[case]

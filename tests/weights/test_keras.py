@@ -72,6 +72,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_imported_logits_are_those_of_keras(name, tmp_path, monkeypatch):
     ours, layout, names = CASES[name]
