@@ -65,7 +65,7 @@ class Comparison:
             "interval"
         )
         loss = ""
-        if metric.loss:
+        if metric.loss and self.b:
             loss = f"; where a difference is claimed, the {metric.loss.name} must differ alike"
         if rule.effect:
             return (
@@ -87,7 +87,7 @@ class Comparison:
         if unmeasured := self._unmeasured(runs):
             return self._finding(Outcome.UNDECIDED, f"{unmeasured} has no {self.metric.name}.")
         values = self._contrast(runs, self.metric, self.rule.times)
-        loss = self.metric.loss
+        loss = self.metric.loss if self.b else None
         losses = self._contrast(runs, loss, times=True) if loss else None
         found = self.rule.test(values, losses)
         told = self._told(runs, values)
@@ -238,13 +238,15 @@ class Comparison:
     def _difference_text(self) -> str:
         if self.b is None:
             return f"{self.metric.name} of {self.a.name}"
+        if isinstance(self.a, Step):
+            return f"change of {self.metric.name}, {self.a.name} minus {self.b.name},"
         if self.rule.times:
             return f"{self.metric.name} of {self.a.name} over that of {self.b.name}"
         return f"{self.metric.name} of {self.a.name} minus that of {self.b.name}"
 
     def _margin_text(self) -> str:
         if self.rule.times:
-            return f"{self.rule.margin:g} times"
+            return f"{self.rule.margin:g} times" if self.rule.margin != 1 else "once"
         unit = self.metric.difference
         return f"{self.rule.margin:g}{unit.removesuffix('s') if self.rule.margin == 1 else unit}"
 
@@ -264,9 +266,17 @@ def interaction(
     return Comparison(id, sentence, sides[0], sides[1], a.metric, rule, primary, a.sample)
 
 
-def decide(hypotheses: Sequence[Hypothesis], rows: Sequence[Row]) -> list[Finding]:
-    """What the runs of one data set say of all hypotheses that are put to the test on it."""
-    return among_all([hypothesis.judge(rows) for hypothesis in hypotheses])
+def decide(
+    hypotheses: Sequence[Hypothesis], rows: Sequence[Row], primary: int = 0
+) -> list[Finding]:
+    """What the runs of one data set say of some of the hypotheses that are put to the test on it.
+
+    Args:
+      hypotheses: those of one experiment, or all.
+      rows: all that the plan has, begun or not.
+      primary: primary hypotheses of all experiments on the data set; see `among_all`.
+    """
+    return among_all([hypothesis.judge(rows) for hypothesis in hypotheses], primary)
 
 
 def _signed(side: Side) -> list[tuple[int, Arm]]:

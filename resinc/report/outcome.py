@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from resinc.report.inference import LEVEL, Evidence, holm
+from resinc.report.table import Table
 
 NONE = Evidence(1.0, False)
 
@@ -52,36 +53,54 @@ class Finding:
         return f"{self.told} {str(self.outcome).capitalize()}."
 
 
-def among_all(findings: Sequence[Finding]) -> list[Finding]:
+def among_all(findings: Sequence[Finding], count: int = 0) -> list[Finding]:
     """Withdraw what a primary finding says by itself, but not as one of so many (Holm 1979).
 
     Args:
-      findings: all of one data set, or those of them that there are; exploratory ones stay.
+      findings: of one data set; exploratory ones stay as they are.
+      count: primary ones that there are on it. Those that are not given are taken for as weak as
+        may be: what holds then holds with all of them.
     """
     primary = [finding for finding in findings if finding.primary]
-    kept = {
-        outcome: dict(
-            zip(
-                (f.id for f in primary),
-                holm([_evidence(f, outcome).p for f in primary]),
-                strict=True,
-            )
-        )
+    count = max(count, len(primary))
+    absent = [1.0] * (count - len(primary))
+    adjusted = {
+        (outcome, finding.id): p
         for outcome in (Outcome.SUPPORTED, Outcome.REVERSED)
+        for finding, p in zip(
+            primary, holm([*(_evidence(f, outcome).p for f in primary), *absent]), strict=False
+        )
     }
 
     def judged(finding: Finding) -> Finding:
-        p = kept.get(finding.outcome, {}).get(finding.id, 0.0)
+        p = adjusted.get((finding.outcome, finding.id), 0.0)
         if p <= LEVEL:
             return finding
         own = _evidence(finding, finding.outcome).p
         why = (
-            f"By itself this would be {finding.outcome} (p = {own:.2g}); one of {len(primary)} "
+            f"By itself this would be {finding.outcome} (p = {own:.2g}); one of {count} "
             f"hypotheses comes out so by chance too often (p = {p:.2g} of {LEVEL:g} allowed)."
         )
         return replace(finding, outcome=Outcome.UNDECIDED, told=f"{finding.told} {why}")
 
     return [judged(finding) for finding in findings]
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """One line per hypothesis: what is claimed, what came out, what was measured."""
+    lines = [
+        [
+            f.id + " *" * f.primary,
+            f.sentence,
+            str(f.outcome),
+            f.told,
+        ]
+        for f in findings
+    ]
+    caption = (
+        "* Primary: what these say is adjusted for their number (Holm); the others are exploratory."
+    )
+    return Table(["hypothesis", "sentence", "outcome", "measured"], lines, caption=caption)
 
 
 def _evidence(finding: Finding, outcome: Outcome) -> Evidence:

@@ -225,6 +225,7 @@ def test_a_primary_finding_must_stand_among_all_of_them():
     found = decide([WORSE, *others], rows)[0]
     assert found.outcome == Outcome.UNDECIDED
     assert "one of 12 hypotheses" in found.text
+    assert decide([WORSE], rows, primary=12)[0] == found
     exploratory = replace(WORSE, primary=False)
     assert decide([exploratory, *others], rows)[0].outcome == Outcome.SUPPORTED
     assert decide([WORSE], rows)[0].outcome == Outcome.SUPPORTED

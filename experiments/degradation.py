@@ -1,0 +1,195 @@
+"""Does depth make networks train worse, and do shortcuts mend it? He et al. 2015, Fig. 6."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from experiments.recipes import BEST, RECIPES, Network, at_every_rate, checked, tuned
+from resinc.launch.cell import Cell
+from resinc.registry import lookup
+from resinc.report import Report, Row
+from resinc.report.arms import Arm, ended
+from resinc.report.combine import Hypothesis, all_of
+from resinc.report.comparison import Comparison, decide, interaction
+from resinc.report.figure import colours
+from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric
+from resinc.report.outcome import findings_table
+from resinc.report.panels import Series, error_curves, final_errors
+from resinc.report.rules import less_than, more_than, more_than_times
+
+KINDS = ("plain", "residual")
+SHALLOW, BETWEEN, DEEP = 20, (32, 44), 56
+DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
+SEEDS, SEEDS_BETWEEN = 5, 3
+TRAINS = 5.0  # % training error up to which a network counts as trained.
+
+
+def sweep(
+    dataset: str = "digits", seeds: int = SEEDS, steps: int = 0, rates: bool = True
+) -> Iterator[Cell]:
+    """Yield the cells: depths 20 and 56, then those between; on the digits every depth and rate.
+
+    Args:
+      dataset: a key of RECIPES.
+      seeds: how many, from 0; fewer than 5 decide nothing.
+      steps: optimizer updates; 0 keeps the recipe's.
+      rates: whether to train at every depth and learning rate: 640 of 692 cells.
+
+    Raises:
+      InputError: an unknown data set, or nothing to run.
+    """
+    checked(seeds, steps)
+    recipe = lookup(RECIPES, dataset, "dataset")
+    recipe = replace(recipe, steps=steps or recipe.steps)
+    for depth in (DEEP, SHALLOW):
+        for kind in KINDS:
+            yield from tuned(recipe, network(kind, depth), seeds)
+    if dataset != "digits":
+        for depth in BETWEEN:
+            yield from tuned(recipe, network("residual", depth), min(seeds, SEEDS_BETWEEN))
+    elif rates:
+        for depth in reversed(DEPTHS):
+            for kind in KINDS:
+                yield from at_every_rate(recipe, network(kind, depth), seeds)
+
+
+def network(kind: str, depth: int) -> Network:
+    return Network({"kind": kind, "depth": depth}, {"block": kind, "depth": depth})
+
+
+def arm(kind: str, depth: int) -> Arm:
+    """At the learning rate that did best on validation."""
+    return Arm(f"{depth}-layer {kind} networks", kind=kind, depth=depth, **BEST)
+
+
+def hypotheses(dataset: str) -> list[Hypothesis]:
+    """What is put to the test on a data set."""
+    plain = Comparison(
+        "degradation.plain",
+        "a deep plain network trains worse than a shallower one",
+        arm("plain", DEEP),
+        arm("plain", SHALLOW),
+        TRAINING_ERROR,
+        more_than(1),
+        primary=True,
+    )
+    residual = Comparison(
+        "degradation.residual",
+        "with shortcuts it does not",
+        arm("residual", DEEP),
+        arm("residual", SHALLOW),
+        TRAINING_ERROR,
+        less_than(0.5),
+        primary=True,
+    )
+    more = interaction(
+        "degradation.interaction",
+        "depth hurts plain networks more than residual ones",
+        plain,
+        residual,
+        more_than(1),
+        primary=True,
+    )
+    if dataset == "digits":
+        return [plain, residual, more, any_rate()]
+    return [plain, residual, more, strictly(), not_overfitting(plain)]
+
+
+def strictly() -> Hypothesis:
+    depths = (SHALLOW, *BETWEEN, DEEP)
+    steps = [
+        Comparison(
+            f"degradation.strictly.{deep}",
+            f"residual training loss falls from {shallow} to {deep} layers",
+            arm("residual", shallow),
+            arm("residual", deep),
+            TRAINING_LOSS,
+            more_than_times(1),
+            sample=SEEDS_BETWEEN,
+        )
+        for shallow, deep in itertools.pairwise(depths)
+    ]
+    sentence = "residual training loss falls at every step of depth"
+    return all_of("degradation.strictly", sentence, *steps)
+
+
+def not_overfitting(plain: Comparison) -> Hypothesis:
+    gap = replace(
+        plain,
+        id="degradation.not_overfitting.gap",
+        sentence="the gap between training and test error does not grow",
+        metric=GAP,
+        rule=less_than(1),
+        primary=False,
+    )
+    learned = replace(
+        gap,
+        id="degradation.not_overfitting.learned",
+        sentence="the deep network has learned more than half",
+        b=None,
+        metric=TRAINING_ERROR,
+        rule=less_than(50),
+    )
+    return all_of(
+        "degradation.not_overfitting",
+        "what a deep plain network lacks it lacks on its training data",
+        replace(plain, id="degradation.not_overfitting.training", primary=False),
+        gap,
+        learned,
+    )
+
+
+def any_rate() -> Hypothesis:
+    residual, plain = (Arm(f"{kind} networks", kind=kind, map=True) for kind in reversed(KINDS))
+    return Comparison(
+        "degradation.any_rate",
+        "no learning rate rescues deep plain networks",
+        residual,
+        plain,
+        Metric(
+            f"layers of depth that still train to {TRAINS:g} % error at the best of 8 rates",
+            deepest_that_trains,
+            verb="reach",
+            # A depth is known to half a step between those tried, at most 0.2 decades.
+            noise=lambda rows: 0.1,
+        ),
+        more_than_times(2),
+        primary=True,
+    )
+
+
+def deepest_that_trains(rows: Sequence[Row]) -> float:
+    """Of the runs of one seed, all depths and rates; half of the least depth where none trains."""
+    ends = [(row.labels["depth"], ended(row, "train")) for row in rows]
+    trained = [depth for depth, end in ends if end and 100 * end.error <= TRAINS]
+    return float(max(trained, default=min(DEPTHS) / 2))
+
+
+def report(rows: Sequence[Row]) -> Report:
+    """Hypotheses, curves and final errors; works on partial results."""
+    dataset = str(rows[0].config.get("data.name"))
+    recipe = lookup(RECIPES, dataset, "dataset")
+    recipe = replace(recipe, steps=max(row.steps for row in rows))
+    findings = decide(hypotheses(dataset), rows, recipe.primary)
+    palette = colours(range(len(KINDS)))
+    curves = [
+        error_curves(
+            f"{depth} layers",
+            [Series(k, palette[i], arm(k, depth).select(rows)) for i, k in enumerate(KINDS)],
+        )
+        for depth in (SHALLOW, DEEP)
+    ]
+    ends = final_errors(
+        "at the last step",
+        "depth (weighted layers)",
+        [Series(k, palette[i], Arm(k, kind=k, **BEST).select(rows)) for i, k in enumerate(KINDS)],
+        "model.depth",
+    )
+    return Report(
+        title=f"Depth and training error on {recipe.budget}",
+        answer=findings[0].text,
+        panels=[*curves, ends],
+        table=findings_table(findings),
+        caption="Error against steps, thin: training, bold: test; mean and every seed.",
+        method=[(finding.id, finding.rule) for finding in findings],
+    )

@@ -1,0 +1,151 @@
+"""What all experiments share: data set -> recipe, its learning rates, its runs at the best of them.
+
+for cell in tuned(RECIPES["cifar10"], Network({"kind": "plain", "depth": 56}, args), seeds=5): ...
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from configs import cifar, digits
+from resinc.errors import InputError
+from resinc.launch.cell import Cell
+from resinc.report.arms import PILOT
+from resinc.runs.cell import Label
+
+PILOT_SEED = 100  # Of no run that is judged: what is chosen on a seed looks better on that seed.
+BEST = {"rate": "best"}  # Labels of runs at the learning rate that was chosen for their network.
+WINDOWS, EVALUATIONS = 20, 5  # Of a run: points of its curves.
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A data set, and how networks are trained on it.
+
+    Attributes:
+      title: of the data set, in print.
+      file: of the recipe.
+      steps: optimizer updates of a run; the schedule scales with them.
+      full: of the papers' protocol, of which `steps` may be a part.
+      rates: learning rates that every network is tried at.
+      fields: of every run.
+      split_by_seed: whether the validation examples are others with every seed: of a small set
+        they decide much.
+    """
+
+    title: str
+    file: str
+    steps: int
+    full: int
+    rates: tuple[float, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    split_by_seed: bool = False
+    # Hypotheses that are adjusted for being many, in all experiments on the data set together.
+    primary: int = 10
+
+    @property
+    def budget(self) -> str:
+        """e.g. "CIFAR-10, 4,000 of 64,000 steps"."""
+        part = f"{self.steps:,} of " if self.steps < self.full else ""
+        return f"{self.title}, {part}{self.full:,} steps"
+
+
+RECIPES = {
+    "digits": Recipe(
+        "scikit-learn's digits",
+        "configs/digits.py",
+        steps=digits.get_config().steps,
+        full=digits.get_config().steps,
+        rates=(0.001, 0.003, 0.007, 0.02, 0.05, 0.14, 0.37, 1.0),  # Three decades.
+        split_by_seed=True,
+    ),
+    "cifar10": Recipe(
+        "CIFAR-10",
+        "configs/cifar.py",
+        steps=4_000,
+        full=cifar.get_config().steps,
+        rates=(0.03, 0.1, 0.3),
+        # A sixteenth of the steps leaves no time for three constant rates.
+        fields={"schedule.name": "linear", "schedule.warmup": 0.05},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """One kind of network: what an Arm selects it by, and what makes it.
+
+    Attributes:
+      labels: e.g. {"kind": "plain", "depth": 56}.
+      args: of the recipe, e.g. {"block": "plain", "depth": 56}.
+      fields: of the config, that tell it from networks of the same `args`.
+      shared: likewise, where its folder's name need not tell them.
+    """
+
+    labels: Mapping[str, Label]
+    args: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tuned(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
+    """One pilot per learning rate, then `seeds` runs at the rate that did best on validation.
+
+    All carry the label rate="best"; the pilots "pilot" besides, by which no Arm selects them.
+    """
+    pilots = [
+        _cell(recipe, network, PILOT_SEED, {"optimizer.lr": rate}, {**BEST, PILOT: True})
+        for rate in recipe.rates
+    ]
+    yield from pilots
+    names = tuple(pilot.name for pilot in pilots)
+    for seed in range(seeds):
+        yield _cell(recipe, network, seed, {}, BEST, names)
+
+
+def at_every_rate(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
+    """`seeds` runs at each learning rate, whichever is best; labelled "map"."""
+    for rate in recipe.rates:
+        for seed in range(seeds):
+            labels = {"rate": rate, "map": True}
+            yield _cell(recipe, network, seed, {"optimizer.lr": rate}, labels)
+
+
+def checked(seeds: int, steps: int) -> None:
+    """Check what a user may set.
+
+    Raises:
+      InputError: no seeds, or negative steps.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
+    if steps < 0:
+        raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
+
+
+def _cell(
+    recipe: Recipe,
+    network: Network,
+    seed: int,
+    fields: Mapping[str, Any],
+    labels: Mapping[str, Label],
+    pilots: tuple[str, ...] = (),
+) -> Cell:
+    every = max(1, recipe.steps // WINDOWS)
+    shared = {
+        "steps": recipe.steps,
+        "log_every_steps": every,
+        "checkpoint_every_steps": every,
+        "eval_every_steps": max(1, recipe.steps // EVALUATIONS),
+        **recipe.fields,
+        **network.shared,
+        **({"data.split_seed": seed} if recipe.split_by_seed else {}),
+    }
+    return Cell(
+        recipe.file,
+        network.args,
+        {"seed": seed, **network.fields, **fields},
+        shared,
+        pilots=pilots,
+        labels={**network.labels, **labels},
+    )

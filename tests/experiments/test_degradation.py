@@ -1,0 +1,127 @@
+"""The cells of the sweep, and the hypotheses judged from runs made up for them."""
+
+import pytest
+
+from experiments import degradation
+from experiments.recipes import RECIPES
+from resinc import config as config_lib
+from resinc.errors import InputError
+from resinc.launch.cell import check_cells
+from resinc.report.outcome import Outcome
+from resinc.report.rows import Point, Row
+from resinc.runs.status import CellState
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_cells_load_and_pilots_come_before_what_waits_for_them(dataset):
+    cells = list(degradation.sweep(dataset, seeds=2, steps=40))
+    check_cells(cells)
+    places = {cell.name: i for i, cell in enumerate(cells)}
+    assert all(places[p] < places[cell.name] for cell in cells for p in cell.pilots)
+    for cell in cells[:: len(cells) // 9]:
+        config = config_lib.load(cell.recipe, cell.flags)
+        assert config.data.name == dataset
+        assert config.steps == 40
+        assert config.model.block == cell.labels["kind"]
+        assert config.model.depth == cell.labels["depth"]
+
+
+def test_each_network_is_tried_at_every_rate_on_a_seed_that_is_not_judged():
+    cells = list(degradation.sweep("cifar10"))
+    rates = RECIPES["cifar10"].rates
+    for kind, depth in (("plain", 56), ("residual", 20)):
+        group = [c for c in cells if (c.labels["kind"], c.labels["depth"]) == (kind, depth)]
+        pilots = [cell for cell in group if cell.labels.get("pilot")]
+        assert [cell.overrides["optimizer.lr"] for cell in pilots] == list(rates)
+        judged = [cell for cell in group if not cell.labels.get("pilot")]
+        assert [cell.overrides["seed"] for cell in judged] == [0, 1, 2, 3, 4]
+        assert all(cell.pilots == tuple(p.name for p in pilots) for cell in judged)
+        assert not {c.overrides["seed"] for c in pilots} & {c.overrides["seed"] for c in judged}
+
+
+def test_split_follows_the_seed_on_the_digits_alone():
+    for dataset, follows in (("digits", True), ("cifar10", False)):
+        cell = next(c for c in degradation.sweep(dataset) if c.overrides["seed"] == 3)
+        assert cell.shared.get("data.split_seed") == (3 if follows else None)
+
+
+def test_nothing_to_run_is_refused():
+    with pytest.raises(InputError, match="seeds 0 is not positive"):
+        list(degradation.sweep(seeds=0))
+    with pytest.raises(InputError, match="dataset 'digit'"):
+        list(degradation.sweep("digit"))
+
+
+# (kind, depth) -> training error in %.
+ERRORS = {
+    ("plain", 20): 4.0, ("plain", 56): 40.0,
+    ("residual", 20): 4.0, ("residual", 32): 3.0, ("residual", 44): 2.0, ("residual", 56): 1.0,
+}  # fmt: skip
+
+
+def rows(dataset, errors=ERRORS, gap=5.0):
+    """A finished run of every cell; at one of all rates plain networks train to 20 layers."""
+    found = []
+    for cell in degradation.sweep(dataset):
+        kind, depth = cell.labels["kind"], cell.labels["depth"]
+        error = errors.get((kind, depth), 1.0) + cell.overrides["seed"] % 5 / 20
+        if cell.labels.get("map"):
+            error = 1.0 if cell.labels["rate"] == 0.02 and (kind, depth) <= ("plain", 20) else 60.0
+            error = 1.0 if kind == "residual" and cell.labels["rate"] == 0.02 else error
+        ends = {"train": error, "validation": error + gap, "test": error + gap}
+        rate = cell.overrides.get("optimizer.lr", 0.1)
+        config = {"seed": cell.overrides["seed"], "optimizer.lr": rate, "data.name": dataset}
+        found.append(
+            Row(
+                cell.name,
+                CellState.DONE,
+                step=100,
+                steps=100,
+                config={**config, "model.depth": depth},
+                evals={s: (Point(100, e / 100, e / 50, 10_000),) for s, e in ends.items()},
+                labels=cell.labels,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_all_is_supported_by_runs_as_the_story_tells_them(dataset):
+    found = degradation.report(rows(dataset))
+    outcomes = {line[0].removesuffix(" *"): line[2] for line in found.table.lines}
+    assert set(outcomes.values()) == {Outcome.SUPPORTED}, found.table.lines
+    own = {"digits": {"any_rate"}, "cifar10": {"strictly", "not_overfitting"}}[dataset]
+    assert {name.split(".")[1] for name in outcomes} == {"plain", "residual", "interaction"} | own
+    assert found.answer.startswith("56-layer plain networks end at 40.1 % training error, 20-layer")
+    assert dict(found.method).keys() == outcomes.keys()
+
+
+def outcomes_of(dataset, **changes):
+    found = degradation.report(rows(dataset, **changes))
+    return {line[0].removesuffix(" *"): line[2] for line in found.table.lines}
+
+
+def test_depth_that_does_no_harm_is_no_material_effect():
+    found = outcomes_of("cifar10", errors=ERRORS | {("plain", 56): 4.1})
+    assert found["degradation.plain"] == Outcome.IMMATERIAL
+    assert found["degradation.not_overfitting"] == Outcome.IMMATERIAL
+
+
+def test_residual_networks_that_degrade_reverse_their_sentence():
+    found = outcomes_of("cifar10", errors=ERRORS | {("residual", 56): 9.0})
+    assert found["degradation.residual"] == Outcome.REVERSED
+    # Three seeds tell that it holds, not which of three steps breaks it.
+    assert found["degradation.strictly"] == Outcome.UNDECIDED
+
+
+def test_a_budget_that_teaches_the_shallow_network_nothing_tests_nothing():
+    found = outcomes_of("cifar10", errors=dict.fromkeys(ERRORS, 50.0))
+    assert set(found.values()) == {Outcome.UNTESTABLE}
+
+
+def test_deepest_that_trains_takes_the_best_rate_of_each_depth():
+    cells = [r for r in rows("digits") if r.labels.get("map") and r.config["seed"] == 0]
+    of = {k: [r for r in cells if r.labels["kind"] == k] for k in degradation.KINDS}
+    assert degradation.deepest_that_trains(of["plain"]) == 20
+    assert degradation.deepest_that_trains(of["residual"]) == 110
+    assert degradation.deepest_that_trains([]) == 4
