@@ -55,7 +55,7 @@ FIELDS: Fields = {
     "model.auxiliary_heads": (0, Integer(least=0)),
     "model.auxiliary_weight": (0.3, Number(least=0)),  # Of each one's loss; 0: not trained.
     "model.scan": (True, FLAG),  # One compiled block per stage: compile time is flat in n.
-    "model.remat": (False, FLAG),  # Recompute each block in the backward pass: memory for time.
+    "model.remat": (False, FLAG),  # Recompute blocks in the backward pass: memory for time.
     "model.dtype": ("float32", KeyOf("resinc.networks.options.DTYPES")),  # Of activations alone.
     "data.name": ("digits", KeyOf("resinc.data.DATASETS")),
     "data.dir": ("", TEXT),  # TFDS directory; else TFDS_DATA_DIR, else ~/tensorflow_datasets.

@@ -1,11 +1,13 @@
 """A stage: n blocks at one resolution, written out or compiled once and looped over."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from resinc.ops.layers import Layers
 
@@ -16,6 +18,9 @@ class Stage(nn.Module):
     Unrolled, the parameters are `block01`, `block02`, ...; scanned, those of blocks 2..n are
     stacked on a leading axis under `blocks` (`stack` and `unstack` convert), and compile time does
     not grow with n. Values agree either way.
+
+    With `remat`, training keeps the inputs of some blocks and computes the rest again when it goes
+    back: unrolled those of all blocks, scanned those of every few (`segment_length`).
     """
 
     block: Callable[..., nn.Module]
@@ -45,6 +50,8 @@ class Stage(nn.Module):
             run = nn.remat(run, prevent_cse=not self.scan)
         first = self.block(self.layers, self.features, self.stride, name="block01")
         x = run(first, x, gain(0))
+        if self.scan and self.size > 1 and self.remat and self._trains():
+            return self._in_segments(x, gains)
         if self.scan and self.size > 1:
             blocks = self.block(self.layers, self.features, name="blocks")
             loop = nn.scan(
@@ -59,6 +66,54 @@ class Stage(nn.Module):
             block = self.block(self.layers, self.features, name=f"block{i:02d}")
             x = run(block, x, gain(i - 1))
         return x
+
+    def _trains(self) -> bool:
+        return self.layers.train and not self.is_initializing()
+
+    def _in_segments(self, x: jax.Array, gains: jax.Array | None) -> jax.Array:
+        """Blocks 2..n in segments, of which the inputs alone are kept for the way back.
+
+        Chen et al. 2016 (arXiv 1604.06174), section 4.1. Not by `nn.scan`: its loops of loops ask
+        for a length that divides and for parameters stacked twice.
+        """
+        block = self.block(self.layers, self.features, parent=None)
+
+        def one(x: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
+            params, stats, gain = inputs
+            variables = {"params": params, "batch_stats": stats}
+            given = () if gain is None else (gain,)
+            y, updates = block.apply(variables, x, *given, mutable=["batch_stats"])
+            return y, updates.get("batch_stats", {})
+
+        def segment(x: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
+            return lax.scan(one, x, inputs)
+
+        inputs: Any = (
+            self.get_variable("params", "blocks"),
+            self.get_variable("batch_stats", "blocks", {}),
+            None if gains is None else gains[1:],
+        )
+        length = segment_length(self.size - 1)
+        count = (self.size - 1) // length
+        whole = jax.tree.map(
+            lambda leaf: leaf[: count * length].reshape(count, length, *leaf.shape[1:]), inputs
+        )
+        x, stats = lax.scan(jax.checkpoint(segment, prevent_cse=False), x, whole)
+        stats = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), stats)
+        if count * length < self.size - 1:
+            rest = jax.tree.map(lambda leaf: leaf[count * length :], inputs)
+            x, more = jax.checkpoint(segment)(x, rest)
+            stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), stats, more)
+        if stats and self.is_mutable_collection("batch_stats"):
+            self.put_variable("batch_stats", "blocks", stats)
+        return x
+
+
+def segment_length(blocks: int) -> int:
+    """Blocks per segment for the least memory: what is kept, blocks / length inputs and in one
+    segment all that its blocks make, some six times their input each.
+    """
+    return max(1, round(math.sqrt(blocks / 6)))
 
 
 def survival(keys: Any, last: float, sizes: tuple[int, ...], train: bool) -> list[jax.Array]:

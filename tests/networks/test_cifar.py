@@ -1,4 +1,5 @@
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,8 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.errors import InputError
-from resinc.networks.stage import stack, survival, unstack
+from resinc.networks import stage
+from resinc.networks.stage import segment_length, stack, survival, unstack
 
 
 def section(**changes):
@@ -101,7 +103,11 @@ def scanned_and_unrolled(**changes):
 def gradients(network, variables, x):
     def loss(params):
         logits, updates = network.apply(
-            {**variables, "params": params}, x, train=True, mutable=["batch_stats"]
+            {**variables, "params": params},
+            x,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.key(2)},
         )
         return jnp.mean(logits**2), updates
 
@@ -137,22 +143,38 @@ def test_stack_inverts_unstack_in_number_order():
     jax.tree.map(np.testing.assert_array_equal, back, tree)
 
 
-@pytest.mark.parametrize("scan", [True, False])
-def test_rematerialised_gradient_is_the_same(scan):
-    kept = networks.build(section(depth=14, width=4, scan=scan), 10)
-    remat = networks.build(section(depth=14, width=4, scan=scan, remat=True), 10)
+@pytest.mark.parametrize(
+    ("scan", "length", "survives"), [(False, 0, 1.0), (True, 1, 1.0), (True, 2, 0.5)]
+)
+def test_rematerialised_gradient_is_the_same(scan, length, survives, monkeypatch):
+    """Statistics too; three scanned blocks are a segment of two and a rest of one."""
+    monkeypatch.setattr(stage, "segment_length", lambda blocks: length)
+    options = {"depth": 26, "width": 4, "scan": scan, "survival": survives}
+    kept = networks.build(section(**options), 10)
+    remat = networks.build(section(**options, remat=True), 10)
     x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
     variables = kept.init(jax.random.key(1, impl="rbg"), x, train=False)
 
     def backward(network):
-        return jax.make_jaxpr(lambda v: gradients(network, v, x))(variables)
+        return str(jax.make_jaxpr(lambda v: gradients(network, v, x))(variables))
 
-    assert ("remat" in str(backward(remat)), "remat" in str(backward(kept))) == (True, False)
+    assert ("remat" in backward(remat), "remat" in backward(kept)) == (True, False)
+    # Forwards and backwards, segments and blocks in them: a loop more in each of three stages.
+    loops = [backward(network).count("= scan[") for network in (remat, kept)]
+    assert (loops[0] > loops[1]) == scan
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
         gradients(remat, variables, x),
         gradients(kept, variables, x),
     )
+
+
+@pytest.mark.parametrize("blocks", [1, 17, 199])
+def test_segments_keep_the_fewest_arrays(blocks):
+    def kept(length):
+        return math.ceil(blocks / length) + 6 * length
+
+    assert kept(segment_length(blocks)) <= min(map(kept, range(1, blocks + 1))) + 1
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 1), (8, 8, 1), (28, 28, 1), (32, 32, 3)])
