@@ -2,6 +2,7 @@
 
 Of every branch the activation energy, and the test error where it is dropped: by setting the
 parameters of its last unit to zero, so that the branch puts out zeros and nothing is recompiled.
+The error is taken as it is, and with the BatchNorm statistics of what is left (`statistics`).
 """
 
 import re
@@ -17,10 +18,10 @@ from resinc.errors import InputError
 from resinc.networks.stage import unstack
 from resinc.ops.layers import ConvUnit
 from resinc.ops.loss import mistakes
-from resinc.probes.subject import Subject
+from resinc.probes.statistics import reestimated
+from resinc.probes.subject import STAGED, Subject
 
 BLOCKS = ("inception", "inception_naive", "inception_residual")
-NETWORKS = ("cifar", "imagenet", "signs")
 UNIT = re.compile(r"(branch\d+)_conv(\d+)")
 
 
@@ -30,10 +31,10 @@ def check(section: Any) -> None:
     Raises:
       InputError: the network's blocks are not inception modules.
     """
-    if section.name not in NETWORKS or section.block not in BLOCKS:
+    if section.name not in STAGED or section.block not in BLOCKS:
         raise InputError(
             f"probe 'branches' needs blocks of several branches ({', '.join(BLOCKS)}) in a network "
-            f"of blocks ({', '.join(NETWORKS)}), not {section.block!r} in {section.name!r}"
+            f"of blocks ({', '.join(STAGED)}), not {section.block!r} in {section.name!r}"
         )
 
 
@@ -44,6 +45,8 @@ def measure(subject: Subject) -> dict[str, Any]:
       "error": test error as a fraction.
       "energy": {module: {branch: mean square of its output, per number}}.
       "dropped": {branch: test error where it is dropped in all modules}.
+      "reestimated": {"error", "dropped"} likewise, with the BatchNorm statistics of the network
+        that is left, from training examples.
       Modules are paths such as "stage1/block02/module", in depth order.
     """
     network = subject.network.clone(scan=False)
@@ -72,21 +75,35 @@ def measure(subject: Subject) -> dict[str, Any]:
 
         return jnp.mean(mistakes(logits, labels)), {m: energies(m) for m in branches}
 
-    def run(params: Any) -> tuple[jax.Array, Any]:
-        return program(params, batch_stats, *subject.test)
+    @jax.jit
+    def statistics(params: Any, batch_stats: Any, batch: jax.Array) -> Any:
+        variables = {"params": params, "batch_stats": batch_stats}
+        return reestimated(network, variables, batch)
 
-    def error_without(branch: str) -> float:
+    def error_again(params: Any) -> float:
+        own = statistics(params, batch_stats, subject.batch[0])
+        return float(program(params, own, *subject.test)[0])
+
+    def without(branch: str) -> Any:
         zeroed = params
         for module, units in branches.items():
             zeroed = _zeroed(zeroed, [*module.split("/"), units[branch]])
-        return float(run(zeroed)[0])
+        return zeroed
 
-    error, energy = run(params)
+    error, energy = program(params, batch_stats, *subject.test)
     names = sorted({branch for units in branches.values() for branch in units})
+    lesions = {branch: without(branch) for branch in names}
     return {
         "error": float(error),
         "energy": jax.tree.map(float, jax.device_get(energy)),
-        "dropped": {branch: error_without(branch) for branch in names},
+        "dropped": {
+            branch: float(program(left, batch_stats, *subject.test)[0])
+            for branch, left in lesions.items()
+        },
+        "reestimated": {
+            "error": error_again(params),
+            "dropped": {branch: error_again(left) for branch, left in lesions.items()},
+        },
     }
 
 

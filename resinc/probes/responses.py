@@ -14,10 +14,9 @@ import jax.numpy as jnp
 from resinc.diagnostics.naming import flatten, layer_of
 from resinc.errors import InputError
 from resinc.networks.stage import unstack
-from resinc.probes.subject import Subject
+from resinc.probes.subject import STAGED, Subject
 
 BLOCKS = ("plain", "residual")
-NETWORKS = ("cifar", "imagenet", "signs")
 
 
 def check(section: Any) -> None:
@@ -26,10 +25,10 @@ def check(section: Any) -> None:
     Raises:
       InputError: it does not, or the network has no such blocks.
     """
-    if section.name not in NETWORKS or section.block not in BLOCKS or section.norm != "batch":
+    if section.name not in STAGED or section.block not in BLOCKS or section.norm != "batch":
         raise InputError(
             f"probe 'responses' needs blocks ({', '.join(BLOCKS)}) with model.norm 'batch' in a "
-            f"network of blocks ({', '.join(NETWORKS)}), not {section.block!r} with "
+            f"network of blocks ({', '.join(STAGED)}), not {section.block!r} with "
             f"{section.norm!r} in {section.name!r}"
         )
 

@@ -5,6 +5,13 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 
+from resinc.blocks import BLOCKS
+from resinc.errors import InputError
+from resinc.registry import lookup
+
+# Networks of stages of blocks.
+STAGED = ("cifar", "imagenet", "signs")
+
 
 class Subject(NamedTuple):
     """A network with its weights at one step, and examples to try it on.
@@ -31,3 +38,29 @@ class Subject(NamedTuple):
     def variables(self) -> dict[str, Any]:
         """As `network.apply` takes them."""
         return {"params": self.params, "batch_stats": self.batch_stats}
+
+
+def check_stages(probe: str, section: Any) -> None:
+    """Check that a `config.model` section is of a network of stages of blocks.
+
+    Raises:
+      InputError: it is not; names the probe that needs one.
+    """
+    if section.name not in STAGED:
+        raise InputError(
+            f"probe {probe!r} needs a network of stages of blocks ({', '.join(STAGED)}), not "
+            f"{section.name!r}"
+        )
+
+
+def check_shortcuts(probe: str, section: Any) -> None:
+    """Check that its blocks have a shortcut, too.
+
+    Raises:
+      InputError: they have none, or there are no stages.
+    """
+    if section.name not in STAGED or not lookup(BLOCKS, section.block, "block").has_branch:
+        raise InputError(
+            f"probe {probe!r} needs blocks with a shortcut in a network of blocks "
+            f"({', '.join(STAGED)}), not {section.block!r} in {section.name!r}"
+        )

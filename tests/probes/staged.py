@@ -15,12 +15,12 @@ def section(**changes):
     return model
 
 
-def subject(**changes) -> Subject:
-    """Kernels by He, norms and biases scattered about where they start; 40 images of 8x8 pixels."""
+def subject(shape=(8, 8, 1), **changes) -> Subject:
+    """Kernels by He, norms and biases scattered about where they start; 40 images."""
     model = section(**changes)
     network = networks.build(model, 3)
     random = np.random.RandomState(0)
-    images = jnp.asarray(random.normal(size=(40, 8, 8, 1)), jnp.float32)
+    images = jnp.asarray(random.normal(size=(40, *shape)), jnp.float32)
     labels = jnp.asarray(random.randint(0, 3, 40), jnp.int32)
     shapes = jax.eval_shape(lambda: network.init(jax.random.key(0), images, train=False))
 
@@ -31,4 +31,5 @@ def subject(**changes) -> Subject:
         return jnp.asarray(mean + random.normal(0, deviation, leaf.shape), jnp.float32)
 
     variables = jax.tree_util.tree_map_with_path(value, dict(shapes))
+    variables = {"batch_stats": {}, **variables}
     return Subject(model, 3, network, **variables, batch=(images, labels), test=(images, labels))

@@ -10,6 +10,7 @@ from resinc import networks
 from resinc.blocks import BLOCKS
 from resinc.errors import InputError
 from resinc.networks.stage import unstack
+from resinc.ops.loss import mistakes
 from resinc.probes import Subject, branches, check_probes
 
 BRANCHES = ["branch1", "branch2", "branch3", "branch4"]
@@ -78,6 +79,18 @@ def test_energy_is_the_mean_square_of_the_modules_output_slices(subject, measure
         expected = [float((part**2).mean()) for part in parts]
         np.testing.assert_allclose(list(energies.values()), expected, rtol=1e-4)
         assert all((energy > 0) == (name != ZEROED) for name, energy in energies.items())
+
+
+def test_reestimated_errors_are_those_in_training_mode(subject, measured):
+    """The test images, given as the training batch too, are normalised by their own statistics."""
+    images, labels = subject.test
+    variables = {"params": subject.params, "batch_stats": subject.batch_stats}
+    logits, _ = subject.network.apply(variables, images, train=True, mutable=["batch_stats"])
+    again = measured["reestimated"]
+    assert again["error"] == float(jnp.mean(mistakes(logits, labels)))
+    assert again["dropped"].keys() == set(BRANCHES)
+    assert again["dropped"] != measured["dropped"]
+    assert again["dropped"][ZEROED] == again["error"]
 
 
 def test_every_block_of_several_branches_can_be_measured_and_no_other():

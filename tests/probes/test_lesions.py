@@ -55,6 +55,29 @@ def test_removed_is_the_error_of_the_network_built_without_the_block(measured, f
     assert found["removed"]["stage2/block02"] == error(measured, smaller, edited(measured, lost))
 
 
+def test_reestimated_is_the_error_in_training_mode_of_the_network_without_the_block(
+    measured, found
+):
+    """The test images, given as the training batch too, are normalised by their own statistics."""
+
+    def lost(blocks, stage):
+        if stage == "stage2":
+            blocks["block02"] = blocks.pop("block03")
+        return blocks
+
+    def expected(network, variables):
+        images, labels = measured.test
+        logits, _ = network.apply(variables, images, train=True, mutable=["batch_stats"])
+        return float(jnp.mean(mistakes(logits, labels)))
+
+    smaller = measured.network.clone(sizes=(3, 2, 3), scan=False)
+    again = found["reestimated"]
+    assert list(again["removed"]) == list(found["removed"])
+    assert again["whole"] == expected(measured.network, measured.variables)
+    assert again["removed"]["stage2/block02"] == expected(smaller, edited(measured, lost))
+    assert again != {"whole": found["whole"], "removed": found["removed"]}
+
+
 def test_permuted_is_the_error_of_the_network_with_pairs_swapped(measured, found):
     """All three pairs there are: every draw is the same network."""
 
