@@ -74,8 +74,9 @@ class Layers:
       shortcut_scale: constant factor of the shortcut.
       branch_scale: constant factor of the branch.
       learned_scale: a trained factor of the branch besides, 0 at the start.
-      stop_branch: whether no gradient goes back into the branch, to see what the shortcut lets
-        through.
+      branch_gradient: share of the gradient that goes back into the branch: 0 shows what the
+        shortcut lets through.
+      shortcut_gradient: likewise, into the shortcut.
       gate_bias: at the start, of the gating merges.
       projection_norm: whether a projection shortcut has a norm; pre-activation has none.
       circular: whether convolutions, and the pooling of a module, see opposite edges at a border.
@@ -91,7 +92,8 @@ class Layers:
     shortcut_scale: float = 1.0
     branch_scale: float = 1.0
     learned_scale: bool = False
-    stop_branch: bool = False
+    branch_gradient: float | jax.Array = 1.0
+    shortcut_gradient: float | jax.Array = 1.0
     gate_bias: float = -6.0
     projection_norm: bool = True
     circular: bool = False

@@ -30,11 +30,19 @@ def join(
         branch = LearnedScale(name="scale")(branch)
     if gain is not None:
         branch = gain.astype(branch.dtype) * branch
-    if layers.stop_branch:
-        branch = jax.lax.stop_gradient(branch)
     if layers.shortcut_scale != 1:
         shortcut = layers.shortcut_scale * shortcut
+    branch = let_back(branch, layers.branch_gradient)
+    shortcut = let_back(shortcut, layers.shortcut_gradient)
     return layers.merge(layers, shortcut, branch)
+
+
+def let_back(x: jax.Array, share: float | jax.Array) -> jax.Array:
+    """x, through which only `share` of the gradient goes back; 1 leaves it as it is."""
+    if isinstance(share, float) and share == 1:
+        return x
+    stopped = jax.lax.stop_gradient(x)
+    return stopped + jnp.asarray(share, x.dtype) * (x - stopped)
 
 
 class LearnedScale(nn.Module):

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from resinc.probes import branches, lesions, responses, shortcut_share
+from resinc.probes import (
+    branches,
+    gradient_correlation,
+    jacobian,
+    lesions,
+    path_lengths,
+    responses,
+    shortcut_share,
+)
 from resinc.probes.subject import Subject
 from resinc.registry import lookup
 
@@ -17,7 +25,10 @@ __all__ = ["PROBES", "Subject", "check_probes"]
 
 PROBES: dict[str, ModuleType] = {
     "branches": branches,
+    "gradient_correlation": gradient_correlation,
+    "jacobian": jacobian,
     "lesions": lesions,
+    "path_lengths": path_lengths,
     "responses": responses,
     "shortcut_share": shortcut_share,
 }
