@@ -77,11 +77,12 @@ FIELDS: Fields = {
     # "all" (the papers' Caffe and Torch) or "kernels".
     "optimizer.decay_on": ("all", KeyOf("resinc.train.optimizer.DECAY_MASKS")),
     "schedule.name": ("step", KeyOf("resinc.train.optimizer.SCHEDULES")),
-    # Fractions of `steps`: 32k and 48k of 64k.
+    "schedule.steps": (0, Integer(least=0)),  # Of which a run may be the first part; 0: the run's.
+    # Fractions of these steps: 32k and 48k of 64k.
     "schedule.boundaries": ((0.5, 0.75), Each(Number(least=0, most=1))),
     "schedule.factor": (0.1, Number(above=0)),  # Multiplies the rate at each boundary.
     # "linear" rises from it, the others jump.
-    "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of `steps` at warmup_factor * lr.
+    "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of them at warmup_factor * lr.
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
     "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),
     "parallel.replicas": (0, Integer(least=0)),  # 0: one per device; "vmap" takes any number.

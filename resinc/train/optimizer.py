@@ -60,12 +60,13 @@ def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     Args:
       section: `config.schedule`.
       lr: peak learning rate.
-      steps: length of the run.
+      steps: length of the run; of the schedule too, unless `section.steps` says another.
 
     Raises:
       InputError: an unknown name.
     """
     make = lookup(SCHEDULES, section.name, "schedule")
+    steps = section.steps or steps
     schedule = make(section, lr, steps)
     warmup_steps = _warmup_steps(section, steps)
     if section.name == "linear" or not warmup_steps:

@@ -37,6 +37,17 @@ def test_shorter_run_scales_its_schedule():
     )
 
 
+def test_first_part_of_a_longer_schedule_is_that_of_the_longer_run():
+    config = base.get_config()
+    config.steps = 100
+    config.schedule.update(name="linear", warmup=0.1)
+    whole = rates(config, range(20))
+    config.steps = 20
+    assert rates(config, range(20)) != whole
+    config.schedule.steps = 100
+    assert rates(config, range(20)) == whole
+
+
 def test_linear_rises_in_the_warm_up_and_falls_to_zero_at_the_end():
     config = base.get_config()
     config.steps = 100
