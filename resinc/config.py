@@ -64,18 +64,19 @@ def load(path_with_args: str, overrides: Sequence[str] = ()) -> ConfigDict:
     return config.lock()
 
 
-def check(config: ConfigDict, choices: bool = True) -> None:
+def check(config: ConfigDict | Mapping[str, Any], choices: bool = True, recipe: str = "") -> None:
     """Check every field against the rule beside its default in configs/.
 
     Args:
       config: of the schema of configs/base.py or configs/chain.py; of another, it is not checked.
       choices: whether names are looked up in their registries too, which imports JAX.
+      recipe: whose schema it must be, e.g. "base.py"; "": whichever it is.
 
     Raises:
       InputError: one sentence with field, value and rule.
     """
     for schema in SCHEMAS:
-        if schema.sections <= set(config):
+        if schema.recipe == recipe or (not recipe and schema.sections <= set(config)):
             fields.check(config, _schema(schema.recipe), choices)
             return
 

@@ -97,7 +97,7 @@ def check(config: ConfigDict) -> tuple[tuple[Layer, ...], tuple[Layer, ...], Sha
     Raises:
       InputError: a field out of its range; says which, its value and the rule.
     """
-    config_file.check(config)
+    config_file.check(config, recipe="chain.py")
     layers = parse(config.layers)
     reference = parse(config.reference) if config.reference else ()
     for chain in (layers, reference):

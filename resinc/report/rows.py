@@ -1,16 +1,18 @@
 """Read the folders of a sweep, whatever state they are in."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resinc.config import completed, flatten
+from resinc.config import check, completed, flatten
 from resinc.errors import InputError
-from resinc.runs.cell import Label, read_labels
+from resinc.runs.cell import Label, labels_of, read_labels
 from resinc.runs.files import read_object
 from resinc.runs.metrics import read_lines
+from resinc.runs.shape import DATA, MEASUREMENTS, PROVENANCE, fits, kept
 from resinc.runs.status import CellState, read_status, state_of
 
 
@@ -130,9 +132,10 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     """
     planned = planned or {}
     status = read_status(workdir)
-    config = dict(
-        flatten(completed(read_object(workdir / "config.json") or planned.get("config", {})))
-    )
+    config = _config(read_object(workdir / "config.json")) or _config(planned.get("config"))
+    provenance = kept(read_object(workdir / "provenance.json"), PROVENANCE)
+    if "data" in provenance:
+        provenance["data"] = kept(provenance["data"], DATA)
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
     for line in read_lines(workdir / "metrics.jsonl"):
@@ -143,34 +146,48 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
                 float(line["loss"]),
                 int(line.get("count", 0)),
             )
-            place = train if line["kind"] == "train" else evals.setdefault(line["split"], {})
-        except (KeyError, TypeError, ValueError):
+            place = train if line["kind"] == "train" else evals.setdefault(str(line["split"]), {})
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if not math.isfinite(point.error + point.loss):
             continue
         place[point.step] = point
     return Row(
         name=workdir.name,
         state=state_of(workdir),
-        message=str(status.get("message") or ""),
-        step=int(status.get("step") or 0),
-        steps=int(status.get("steps") or config.get("steps") or 0),
-        seconds=float(status.get("seconds") or 0.0),
+        message=status.get("message", ""),
+        step=status.get("step", 0),
+        steps=status.get("steps") or config.get("steps", 0),
+        seconds=status.get("seconds", 0.0),
         config=config,
-        provenance=read_object(workdir / "provenance.json"),
+        provenance=provenance,
         train=_in_order(train),
         evals={split: _in_order(points) for split, points in sorted(evals.items())},
         gradients={
             line["step"]: line["norms"]
             for line in read_lines(workdir / "gradients.jsonl")
-            if line.keys() >= {"step", "norms"}
+            if fits(line, {"step": int, "norms": {str: float}})
         },
         updates={
             line["step"]: line["updates"]
             for line in read_lines(workdir / "gradients.jsonl")
-            if line.keys() >= {"step", "updates"}
+            if fits(line, {"step": int, "updates": {str: float}})
         },
-        measurements=read_object(workdir / "measurements.json"),
-        labels=planned.get("labels") or read_labels(workdir),
+        measurements=kept(read_object(workdir / "measurements.json"), MEASUREMENTS),
+        labels=labels_of(planned) or read_labels(workdir),
     )
+
+
+def _config(values: Any) -> dict[str, Any]:
+    """Dotted field -> value; {} where the values are no config that a run could have."""
+    if not isinstance(values, Mapping):
+        return {}
+    whole = completed(values)
+    try:
+        check(whole, choices=False)
+    except InputError:
+        return {}
+    return dict(flatten(whole))
 
 
 def varying(rows: list[Row]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from resinc.runs.files import read_object, write_json
+from resinc.runs.shape import fits
 
 Label = str | int | float | bool
 
@@ -16,5 +18,12 @@ def write_labels(workdir: Path, labels: Mapping[str, Label]) -> None:
 
 def read_labels(workdir: Path) -> dict[str, Label]:
     """The labels; {} of a run that was started alone, before there were labels, or is damaged."""
-    labels = read_object(workdir / "cell.json").get("labels")
-    return labels if isinstance(labels, dict) else {}
+    return labels_of(read_object(workdir / "cell.json"))
+
+
+def labels_of(cell: Mapping[str, Any]) -> dict[str, Label]:
+    """The labels of a cell.json or of a cell in sweep.json, without those that can be none."""
+    labels = cell.get("labels")
+    if not isinstance(labels, dict):
+        return {}
+    return {name: label for name, label in labels.items() if fits(label, Label)}

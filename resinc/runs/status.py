@@ -6,6 +6,7 @@ from typing import Any
 
 from resinc.runs.files import read_object, write_json
 from resinc.runs.lock import is_held
+from resinc.runs.shape import STATUS, kept
 
 
 class CellState(StrEnum):
@@ -31,8 +32,8 @@ def state_of(workdir: Path) -> CellState:
 
 
 def read_status(workdir: Path) -> dict[str, Any]:
-    """status.json, or {} where it is missing or damaged."""
-    return read_object(workdir / "status.json")
+    """status.json, or {} where it is missing or damaged; without fields of another type."""
+    return kept(read_object(workdir / "status.json"), STATUS)
 
 
 def write_status(

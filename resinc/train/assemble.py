@@ -36,7 +36,7 @@ def assemble(config: ConfigDict) -> Machine:
     Raises:
       InputError: a field out of its range; says which, its value and the rule.
     """
-    config_file.check(config)
+    config_file.check(config, recipe="base.py")
     spec = lookup(data.DATASETS, config.data.name, "dataset")
     network = networks.build(config.model, spec.num_classes, AXIS)
     _check_objective(config, network, spec)
