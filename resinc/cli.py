@@ -90,6 +90,15 @@ def make_parser() -> argparse.ArgumentParser:
         "train", commands.run_train, "Train one network; resumes what the workdir holds.", True
     )
     command.add_argument("--workdir", required=True, type=path, help="folder of the run")
+    command.add_argument(
+        "--profile",
+        nargs="?",
+        type=int,
+        const=5,
+        metavar="STEPS",
+        help="write a trace of so many steps (default: 5) into the workdir, for TensorBoard or "
+        "https://ui.perfetto.dev",
+    )
 
     command = add(
         "measure",

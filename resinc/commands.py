@@ -23,10 +23,12 @@ EXIT_DIVERGED = 3
 
 def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
     config = load_training(args.config, overrides)
+    if args.profile is not None and args.profile < 1:
+        raise InputError(f"--profile={args.profile} records no step: give a positive number")
     prepare_jax(config.parallel.deterministic)
     from resinc.train.loop import train
 
-    outcome = train(config, args.workdir)
+    outcome = train(config, args.workdir, args.profile or 0)
     if outcome.state == "interrupted":
         print(f"{outcome.message}; the same command goes on from there", file=sys.stderr)
         return 128 + outcome.signal_number

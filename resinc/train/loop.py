@@ -32,6 +32,7 @@ from resinc.train.evaluate import Evaluator, Result
 from resinc.train.finite import name_parts
 from resinc.train.initial import Initial, from_run, start_state
 from resinc.train.measure import measure
+from resinc.train.profiler import Profiler
 from resinc.train.program import training_step
 from resinc.train.progress import Meter, RunProgress
 from resinc.train.signals import Stop, stop_on_signal
@@ -57,12 +58,13 @@ class Diverged(Exception):
         self.step = step
 
 
-def train(config: ConfigDict, folder: Path) -> Outcome:
+def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
     """Train to `config.steps`, resuming what `folder` holds.
 
     Args:
       config: a filled `configs.base` schema.
       folder: workdir of the run; created if need be.
+      profile_steps: of which a trace is written into `folder`/profile, after a warm-up.
 
     Raises:
       InputError: the config, the data or the folder cannot be used; nothing was changed.
@@ -76,7 +78,8 @@ def train(config: ConfigDict, folder: Path) -> Outcome:
         splits = data.load(config.data)
         initial = from_run(machine) if config.init_from and not _has_checkpoint(folder) else None
         write_json(folder / "config.json", config_file.to_dict(config))
-        return _run(machine, splits, initial, folder, status.get("seconds", 0.0))
+        seconds = status.get("seconds", 0.0)
+        return _run(machine, splits, initial, folder, seconds, profile_steps)
 
 
 def _run(
@@ -85,6 +88,7 @@ def _run(
     initial: Initial | None,
     folder: Path,
     seconds_before: float,
+    profile_steps: int,
 ) -> Outcome:
     config, replicas = machine.config, machine.replicas
     begun = time.monotonic()
@@ -129,6 +133,7 @@ def _run(
 
     progress = RunProgress(folder.name, start, config.steps)
     meter = Meter(config.batch_size)
+    profiler = Profiler(folder / "profile", start, config.steps, profile_steps)
     pending: tuple[int, Report] | None = None
 
     def ends_window(step: int) -> bool:
@@ -167,12 +172,17 @@ def _run(
                 ids = batch_indices(
                     config.seed, len(splits.train.label), config.batch_size, step - 1
                 )
-                state, report = train_step(state, examples, replicas.split(ids))
+                with profiler.step(step) as dispatched:
+                    state, report = train_step(state, examples, replicas.split(ids))
+                    dispatched.append(report)
                 flush()
                 meter.start(step)
                 if ends_window(step) or (config.log_gradients and step == 1):
                     pending = (step, report)
                 progress.step(step)
+                if profiler.said:
+                    progress.say(profiler.said)
+                    profiler.said = ""
 
                 last = step == config.steps
                 evaluating = (
@@ -213,6 +223,7 @@ def _run(
                 status("failed", step, outside_cause(error) or f"{type(error).__name__}: {error}")
             raise
         finally:
+            profiler.close()
             checkpoints.close()
             writer.close()
 
