@@ -67,11 +67,18 @@ def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
         from resinc.data import embedded
 
         return embedded.MAKERS[spec.name](spec)
-    from resinc.data import source
+    from resinc.data import decoded, source
 
     home = source.directory_of(spec, source.data_directory(directory))
-    train, test = source.read(spec, home)
-    return _in_canonical_order(train), _in_canonical_order(test)
+
+    def decode() -> tuple[Split, Split]:
+        train, test = source.read(spec, home)
+        return _in_canonical_order(train), _in_canonical_order(test)
+
+    if source.condition(spec, home).state != "ready":
+        return decode()  # Which says what is wrong.
+    files = source.set_directory(spec, home).iterdir()
+    return decoded.kept(spec, [file for file in files if file.is_file()], decode)
 
 
 def _in_canonical_order(split: Split) -> Split:
