@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from experiments.recipes import BEST, RECIPES, Network, at_every_rate, checked, tuned
+from experiments.recipes import BEST, arm, at_every_rate, chosen, classifier, recipe_of, tuned
 from resinc.launch.cell import Cell
-from resinc.registry import lookup
 from resinc.report import Report, Row
 from resinc.report.arms import Arm, ended
 from resinc.report.combine import Hypothesis, all_of
@@ -38,28 +37,17 @@ def sweep(
     Raises:
       InputError: an unknown data set, or nothing to run.
     """
-    checked(seeds, steps)
-    recipe = lookup(RECIPES, dataset, "dataset")
-    recipe = replace(recipe, steps=steps or recipe.steps)
+    recipe = chosen(dataset, seeds, steps)
     for depth in (DEEP, SHALLOW):
         for kind in KINDS:
-            yield from tuned(recipe, network(kind, depth), seeds)
+            yield from tuned(recipe, classifier(kind, depth), seeds)
     if dataset != "digits":
         for depth in BETWEEN:
-            yield from tuned(recipe, network("residual", depth), min(seeds, SEEDS_BETWEEN))
+            yield from tuned(recipe, classifier("residual", depth), min(seeds, SEEDS_BETWEEN))
     elif rates:
         for depth in reversed(DEPTHS):
             for kind in KINDS:
-                yield from at_every_rate(recipe, network(kind, depth), seeds)
-
-
-def network(kind: str, depth: int) -> Network:
-    return Network({"kind": kind, "depth": depth}, {"block": kind, "depth": depth})
-
-
-def arm(kind: str, depth: int) -> Arm:
-    """At the learning rate that did best on validation."""
-    return Arm(f"{depth}-layer {kind} networks", kind=kind, depth=depth, **BEST)
+                yield from at_every_rate(recipe, classifier(kind, depth), seeds)
 
 
 def hypotheses(dataset: str) -> list[Hypothesis]:
@@ -167,9 +155,7 @@ def deepest_that_trains(rows: Sequence[Row]) -> float:
 
 def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, curves and final errors; works on partial results."""
-    dataset = str(rows[0].config.get("data.name"))
-    recipe = lookup(RECIPES, dataset, "dataset")
-    recipe = replace(recipe, steps=max(row.steps for row in rows))
+    dataset, recipe = recipe_of(rows)
     findings = decide(hypotheses(dataset), rows, recipe.primary)
     palette = colours(range(len(KINDS)))
     curves = [

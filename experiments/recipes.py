@@ -3,14 +3,16 @@
 for cell in tuned(RECIPES["cifar10"], Network({"kind": "plain", "depth": 56}, args), seeds=5): ...
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from configs import cifar, digits
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
-from resinc.report.arms import PILOT
+from resinc.registry import lookup
+from resinc.report import Row
+from resinc.report.arms import PILOT, Arm
 from resinc.runs.cell import Label
 
 PILOT_SEED = 100  # Of no run that is judged: what is chosen on a seed looks better on that seed.
@@ -80,12 +82,29 @@ class Network:
       args: of the recipe, e.g. {"block": "plain", "depth": 56}.
       fields: of the config, that tell it from networks of the same `args`.
       shared: likewise, where its folder's name need not tell them.
+      measured: of the runs that are judged, not of their pilots: what is logged and probed.
     """
 
     labels: Mapping[str, Label]
     args: Mapping[str, Any]
     fields: Mapping[str, Any] = field(default_factory=dict)
     shared: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+PROBES = {
+    ("plain", 20): ("lesions",),
+    ("residual", 20): ("lesions",),
+    ("residual", 56): ("path_lengths",),
+}
+
+
+def classifier(kind: str, depth: int) -> Network:
+    """With all that any experiment measures in it: sweeps that share a folder train it once."""
+    measured = {"log_gradients": True, "probes": PROBES.get((kind, depth), ())}
+    return Network(
+        {"kind": kind, "depth": depth}, {"block": kind, "depth": depth}, measured=measured
+    )
 
 
 def tuned(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
@@ -93,14 +112,42 @@ def tuned(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
 
     All carry the label rate="best"; the pilots "pilot" besides, by which no Arm selects them.
     """
-    pilots = [
+    pilots = pilots_of(recipe, network)
+    yield from pilots
+    yield from judged(recipe, network, seeds, pilots)
+
+
+def pilots_of(recipe: Recipe, network: Network) -> list[Cell]:
+    return [
         _cell(recipe, network, PILOT_SEED, {"optimizer.lr": rate}, {**BEST, PILOT: True})
         for rate in recipe.rates
     ]
-    yield from pilots
+
+
+def judged(
+    recipe: Recipe,
+    network: Network,
+    seeds: int,
+    pilots: Sequence[Cell] = (),
+    starts: Sequence[Cell] = (),
+) -> list[Cell]:
+    """A run per seed, with what is measured in it.
+
+    Args:
+      recipe: of the data set.
+      network: of these runs.
+      seeds: how many, from 0.
+      pilots: of this network or another; without them it has the rate of the recipe's file, and
+        is not labelled rate="best".
+      starts: per seed the run whose weights it starts from.
+    """
+    measured = replace(network, shared={**network.shared, **network.measured})
     names = tuple(pilot.name for pilot in pilots)
-    for seed in range(seeds):
-        yield _cell(recipe, network, seed, {}, BEST, names)
+    labels = BEST if pilots else {}
+    cells = [_cell(recipe, measured, seed, {}, labels, names) for seed in range(seeds)]
+    if starts:
+        return [replace(cell, start=starts[seed].name) for seed, cell in enumerate(cells)]
+    return cells
 
 
 def at_every_rate(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
@@ -111,16 +158,33 @@ def at_every_rate(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell
             yield _cell(recipe, network, seed, {"optimizer.lr": rate}, labels)
 
 
-def checked(seeds: int, steps: int) -> None:
-    """Check what a user may set.
+def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
+    """The recipe of a data set, with so many steps; 0 keeps its own.
 
     Raises:
-      InputError: no seeds, or negative steps.
+      InputError: an unknown data set, no seeds, or negative steps.
     """
     if seeds < 1:
         raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
     if steps < 0:
         raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
+    recipe = lookup(RECIPES, dataset, "dataset")
+    return replace(recipe, steps=steps or recipe.steps)
+
+
+def recipe_of(rows: Sequence[Row]) -> tuple[str, Recipe]:
+    """The data set of runs, and its recipe with the steps of the longest.
+
+    Raises:
+      InputError: a data set without a recipe.
+    """
+    dataset = str(rows[0].config.get("data.name"))
+    return dataset, chosen(dataset, 1, max(row.steps for row in rows))
+
+
+def arm(kind: str, depth: int) -> Arm:
+    """Of classifiers, at the learning rate that did best on validation."""
+    return Arm(f"{depth}-layer {kind} networks", kind=kind, depth=depth, **BEST)
 
 
 def _cell(
