@@ -127,12 +127,17 @@ def make_parser() -> argparse.ArgumentParser:
         True,
     )
     command.add_argument(
-        "file", type=path, help=".pth, .pt, .th, .safetensors, .h5, .weights.h5 or .keras"
+        "file", type=path, help="of torch.save, safetensors or Keras, told from its content"
     )
     command.add_argument(
         "--layout", default="", help="whose names they are (default: told from the names)"
     )
     command.add_argument("--workdir", required=True, type=path, help="folder of the run, a new one")
+    command.add_argument(
+        "--key",
+        default="",
+        help="where in a file of PyTorch the state dict lies, e.g. model_ema (default: searched)",
+    )
     command.add_argument(
         "--new-head",
         action="store_true",

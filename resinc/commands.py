@@ -76,7 +76,9 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
 
     fields = [override.partition("=")[0].removeprefix("--config.") for override in overrides]
     normalized = any(field in fields for field in ("data.normalize", "data.mean", "data.std"))
-    moved = import_weights(args.file, config, args.layout, args.workdir, args.new_head, normalized)
+    moved = import_weights(
+        args.file, config, args.layout, args.workdir, args.new_head, normalized, args.key
+    )
     print(
         f"imported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
         f"{moved.layout}: {show(args.workdir)}"

@@ -20,10 +20,10 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
 from resinc.weights import files
 from resinc.weights.finite import refuse_non_finite
-from resinc.weights.layout import KERAS, check_model
+from resinc.weights.layout import KERAS, Layout, check_model
 from resinc.weights.layouts import LAYOUTS, guess
 from resinc.weights.match import convert, match
-from resinc.weights.variables import flatten
+from resinc.weights.variables import Flat, flatten
 
 
 class Moved(NamedTuple):
@@ -43,6 +43,7 @@ def import_weights(
     folder: Path,
     new_head: bool = False,
     own_normalization: bool = False,
+    key: str = "",
 ) -> Moved:
     """Write a run that is done at step 0, with the weights of a file.
 
@@ -50,12 +51,13 @@ def import_weights(
     in training alone, and published files often leave them out.
 
     Args:
-      file: see `resinc.weights.files.READERS`.
+      file: see `resinc.weights.files.read`.
       config: a filled `configs.base` schema, of the network and the data set it is for.
       layout_name: a key of `resinc.weights.layouts.LAYOUTS`, or "" to tell it from the names.
       folder: workdir of the run, new or empty.
       new_head: draw the head from the seed where the file's has other classes, or none.
       own_normalization: keep the config's, though weights of this layout were trained with another.
+      key: where in a file of PyTorch the state dict lies; "": is searched.
 
     Raises:
       InputError: the config, the file or the folder cannot be used, or the weights are not finite
@@ -64,17 +66,16 @@ def import_weights(
     machine = assemble(config)
     like = shapes(machine)
     ours = flatten(like)
-    arrays = files.read(file)
+    content = files.read(file, key)
+    arrays = content.arrays
     name = layout_name or guess(arrays)
     layout = lookup(LAYOUTS, name, "layout")
     check_model(name, layout, config.model)
     what = f"{str(file)!r} in layout {name!r}"
     matched = match(layout, arrays, ours)
     afresh, said = fit(machine, matched, ours, what, new_head, auxiliary=True)
-    refuse_non_finite(
-        arrays, repr(str(file)), {layout.name(path, ours) or "": path for path in ours}
-    )
-    theirs = normalization.of_file(_about(file), name, layout.normalize)
+    _refuse_unusable(content, layout, ours, file)
+    theirs = normalization.of_file(content.about, name, layout.normalize)
     config, note = (
         normalization.adopt(config, theirs, own_normalization) if theirs else (config, "")
     )
@@ -93,11 +94,23 @@ def import_weights(
         if any(path.name != "lock" for path in folder.iterdir()):
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
         _write_run(folder, state, config_file.to_dict(config), origin)
-    return Moved(name, len(matched.found), parameters, said, (note,) if note else ())
+    notes = (*content.notes, note) if note else content.notes
+    return Moved(name, len(matched.found), parameters, said, notes)
 
 
-def _about(file: Path) -> dict[str, str]:
-    return files.metadata(file) if file.suffix == ".safetensors" else {}
+def _refuse_unusable(content: files.Content, layout: Layout, ours: Flat, file: Path) -> None:
+    """Raise where an array is no table of finite floating numbers; named as in the file."""
+    given = layout.rename(content.arrays)
+    paths = {layout.name(path, ours): path for path in ours}
+    here = {content.names[name]: paths.get(given.get(name, name)) for name in content.arrays}
+    in_file = {content.names[name]: array for name, array in content.arrays.items()}
+    for name, array in in_file.items():
+        if here[name] and array.dtype.kind != "f":
+            raise InputError(
+                f"{str(file)!r}: {name} ({here[name]} here) is of type {array.dtype}, and weights "
+                "are floating numbers: save it as float32"
+            )
+    refuse_non_finite(in_file, repr(str(file)), {n: path for n, path in here.items() if path})
 
 
 def _write_run(folder: Path, state: Any, config: dict[str, Any], origin: dict[str, Any]) -> None:

@@ -6,42 +6,65 @@ PyTorch, safetensors and h5py are optional: what a file needs is imported when i
 import importlib
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from resinc.errors import InputError
+from resinc.weights.keras_file import read_keras
+from resinc.weights.kind import HDF5, KERAS, SAFETENSORS, TORCH, kind_of
+from resinc.weights.names import plain_names
+from resinc.weights.torch_file import read_torch
 
 Arrays = dict[str, np.ndarray]
 
-# Where training scripts put the state dict inside what they save, and what wrappers prefix.
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-_PREFIXES = ("module.", "_orig_mod.")
+
+class Content(NamedTuple):
+    """What a weight file holds.
+
+    Attributes:
+      arrays: by name, without what wraps the network; floating ones are float32.
+      names: that name -> the one in the file.
+      notes: what was chosen or changed in reading, a line each.
+      about: its metadata; only safetensors has any.
+    """
+
+    arrays: Arrays
+    names: dict[str, str]
+    notes: tuple[str, ...]
+    about: dict[str, str]
 
 
-def read(path: Path) -> Arrays:
-    """Every array of a weight file under the name it has there.
+def read(path: Path, key: str = "") -> Content:
+    """Every array of a weight file; which kind of file it is, its content says.
 
-    Keras names are "layer/variable", whichever of the three Keras formats it is. Floating arrays
-    become float32.
+    Keras names are "layer/variable", whichever of the three Keras formats it is.
+
+    Args:
+      path: of PyTorch, safetensors or Keras.
+      key: where in a file of PyTorch the state dict lies; "": is searched.
 
     Raises:
-      InputError: no such file, an unknown suffix, a package that is not installed, or content
+      InputError: no such file, another kind of file, a package that is not installed, or content
         that is no table of arrays.
     """
-    reader = READERS.get(path.suffix)
-    if reader is None:
-        raise InputError(
-            f"{str(path)!r} is no weight file: its suffix is not one of {', '.join(READERS)}"
-        )
-    if not path.is_file():
-        raise InputError(f"no weight file {str(path)!r}")
-    arrays = reader(path)
-    if not arrays:
+    kind = kind_of(path)
+    if key and kind != TORCH:
+        raise InputError(f"--key={key} is for files of PyTorch: {str(path)!r} is {kind}")
+    stored, note, about = READERS[kind](path, key)
+    if not stored:
         raise InputError(f"{str(path)!r} holds no weights")
-    return {name: _float32(array) for name, array in arrays.items()}
+    plain = plain_names(stored, repr(str(path)))
+    converted = Counter(str(a.dtype) for a in stored.values() if _is_small_float(a))
+    notes = [note] if note else []
+    if converted:
+        counts = ", ".join(f"{number} of {dtype}" for dtype, number in converted.items())
+        notes.append(f"arrays converted to float32: {counts}")
+    arrays = {plain[name]: _float32(array) for name, array in stored.items()}
+    return Content(arrays, {short: name for name, short in plain.items()}, tuple(notes), about)
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:
@@ -67,12 +90,6 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]
     part.replace(path)
 
 
-def metadata(path: Path) -> dict[str, str]:
-    """What `write` was told about a file."""
-    with _optional("safetensors", path).safe_open(path, "np") as file:
-        return file.metadata() or {}
-
-
 def _optional(module: str, path: Path) -> Any:
     package = module.partition(".")[0]
     try:
@@ -83,137 +100,71 @@ def _optional(module: str, path: Path) -> Any:
         ) from None
 
 
+def _is_small_float(array: np.ndarray) -> bool:
+    """Half, bfloat16 (NumPy knows its bits alone, hence V) or smaller."""
+    return array.dtype.kind in "fV" and array.dtype.itemsize < 4
+
+
 def _float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # An infinity is refused with its name, later.
         return array.astype(np.float32, copy=False) if array.dtype.kind in "fV" else array
 
 
-def _torch(path: Path) -> Arrays:
+_Read = tuple[Mapping[str, np.ndarray], str, dict[str, str]]
+
+
+def _torch(path: Path, key: str) -> _Read:
     torch = _optional("torch", path)
+    tensors, note = read_torch(torch, path, key)
+    return {name: _array(torch, value, name, path) for name, value in tensors.items()}, note, {}
+
+
+def _array(torch: Any, value: Any, name: str, path: Path) -> np.ndarray:
+    if isinstance(value, np.ndarray):
+        return value
     try:
-        # weights_only: a pickle can otherwise run any code.
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # Each kind of foreign file fails in its own way, at length.
+        if value.dtype == torch.bfloat16:  # NumPy has none; jax brings one.
+            import ml_dtypes
+
+            return value.detach().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        return value.detach().numpy()
+    except (RuntimeError, TypeError, ValueError):
         raise InputError(
-            f"{str(path)!r} is no state dict that torch.load(weights_only=True) reads: "
-            "save module.state_dict()"
-        ) from error
-    for key in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not isinstance(content, dict):
-        raise InputError(f"{str(path)!r} holds a {type(content).__name__}, not a state dict")
-    for name, value in content.items():
-        if not isinstance(value, torch.Tensor):
-            raise InputError(
-                f"{str(path)!r} is no state dict: {name!r} is a {type(value).__name__}, no tensor"
-            )
-    arrays = {
-        # NumPy has no bfloat16.
-        name: (value.float() if value.is_floating_point() else value).detach().numpy()
-        for name, value in content.items()
-    }
-    return _without_prefixes(arrays)
+            f"{str(path)!r}: {name!r} is a tensor of layout {value.layout} and type "
+            f"{value.dtype}, which is no plain array: save it as float32"
+        ) from None
 
 
-def _without_prefixes(arrays: Arrays) -> Arrays:
-    for prefix in _PREFIXES:
-        if arrays and all(name.startswith(prefix) for name in arrays):
-            arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}
-    return arrays
-
-
-def _safetensors(path: Path) -> Arrays:
-    safetensors = _optional("safetensors.numpy", path)
+def _safetensors(path: Path, key: str) -> _Read:
+    del key
+    safetensors = _optional("safetensors", path)
     try:
-        return _without_prefixes(safetensors.load_file(path))
+        with safetensors.safe_open(path, "np") as file:
+            about = file.metadata() or {}
+        return _optional("safetensors.numpy", path).load_file(path), "", about
+    except InputError:
+        raise
     except Exception as error:
-        raise InputError(f"{str(path)!r} cannot be read as safetensors: {error}") from None
+        said = "is cut off" if "incomplete" in str(error).lower() else "is damaged"
+        raise InputError(f"{str(path)!r} is a safetensors file that {said}: {error}") from None
 
 
-def _hdf5(path: Path) -> Arrays:
-    return _keras(path, path)
+def _hdf5(path: Path, key: str) -> _Read:
+    del key
+    return read_keras(_optional("h5py", path), path, path), "", {}
 
 
-def _keras_archive(path: Path) -> Arrays:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = archive.read("model.weights.h5")
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{str(path)!r} is no Keras archive: {error}") from None
-    return _keras(io.BytesIO(content), path)
-
-
-def _keras(source: Any, path: Path) -> Arrays:
+def _keras_archive(path: Path, key: str) -> _Read:
+    del key
     h5py = _optional("h5py", path)
-    try:
-        with h5py.File(source, "r") as file:
-            root = file.get("model_weights", file)
-            if _attribute(root, "layer_names"):
-                return _keras_by_name(root)
-            if "layers" in root:
-                return _keras_by_number(root["layers"], path)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read as HDF5: {error}") from None
-    raise InputError(f"{str(path)!r} holds no Keras weights: neither layer_names nor layers")
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("model.weights.h5")
+    return read_keras(h5py, io.BytesIO(content), path), "", {}
 
 
-def _attribute(group: Any, name: str) -> list[str]:
-    """A list of names; a long one is cut into name0, name1, ... (HDF5 allows 64 kB a piece)."""
-    pieces = [group.attrs[name]] if name in group.attrs else []
-    while f"{name}{len(pieces)}" in group.attrs:
-        pieces.append(group.attrs[f"{name}{len(pieces)}"])
-    return [
-        item.decode() if isinstance(item, bytes) else str(item) for part in pieces for item in part
-    ]
-
-
-def _keras_by_name(root: Any) -> Arrays:
-    """The published files: a group per layer that lists its weights, "conv1_conv/kernel:0"."""
-    return {
-        f"{layer}/{name.rpartition('/')[2].partition(':')[0]}": np.asarray(root[layer][name])
-        for layer in _attribute(root, "layer_names")
-        for name in _attribute(root[layer], "weight_names")
-    }
-
-
-# Keras 3 numbers a layer's variables in the order they were made in, by layer and their count.
-_KERAS_VARIABLES = {
-    ("batch_normalization", 4): ("gamma", "beta", "moving_mean", "moving_variance"),
-    ("batch_normalization", 3): ("beta", "moving_mean", "moving_variance"),
-    ("conv2d", 1): ("kernel",),
-    ("conv2d", 2): ("kernel", "bias"),
-    ("dense", 1): ("kernel",),
-    ("dense", 2): ("kernel", "bias"),
-}
-
-
-def _keras_by_number(layers: Any, path: Path) -> Arrays:
-    out: Arrays = {}
-    for group in layers:
-        variables = layers[group].get("vars")
-        if variables is None or len(variables) == 0:
-            continue
-        kind = next((k for k, _ in _KERAS_VARIABLES if group.startswith(k)), group)
-        names = _KERAS_VARIABLES.get((kind, len(variables)))
-        layer = variables.attrs.get("name")
-        if names is None or layer is None:
-            what = "has no name" if layer is None else f"has {len(variables)} variables"
-            raise InputError(
-                f"{str(path)!r}: layer {group!r} {what}, so its weights cannot be told apart; "
-                "save it with a newer Keras, or as legacy .h5"
-            )
-        out |= {f"{layer}/{name}": np.asarray(variables[str(i)]) for i, name in enumerate(names)}
-    return out
-
-
-READERS: dict[str, Callable[[Path], Arrays]] = {
-    ".pth": _torch,
-    ".pt": _torch,
-    ".th": _torch,
-    ".safetensors": _safetensors,
-    ".h5": _hdf5,
-    ".hdf5": _hdf5,
-    ".keras": _keras_archive,
+READERS: dict[str, Callable[[Path, str], _Read]] = {
+    TORCH: _torch,
+    SAFETENSORS: _safetensors,
+    HDF5: _hdf5,
+    KERAS: _keras_archive,
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from resinc.weights.files import Arrays
 from resinc.weights.inceptions import V3_STEM, V3_UNITS, only
-from resinc.weights.layout import KERAS, PLAIN_SUM, Layout
+from resinc.weights.layout import KERAS, PLAIN_SUM, Layout, keras_head
 from resinc.weights.variables import Flat
 
 # Units have no names but numbers, in the order in which they were made.
@@ -23,8 +23,8 @@ def _numbered(units: list[str]) -> dict[str, str]:
     }
 
 
-def _keras_prepare(arrays: Arrays, ours: Flat) -> Arrays:
-    """Number from 1 without gaps, and give norms the scale of 1 that they were made without.
+def _rename(arrays: Arrays) -> dict[str, str]:
+    """Number from 1 without gaps.
 
     Keras goes on counting from model to model: the second one of a process begins at conv2d_94.
     """
@@ -38,9 +38,16 @@ def _keras_prepare(arrays: Arrays, ours: Flat) -> Arrays:
         )
         ranks |= {layer: f"{name}_{i}" for i, (_, layer) in enumerate(numbers, start=1)}
     out = {}
-    for key, array in arrays.items():
+    for key in arrays:
         layer, _, variable = key.partition("/")
-        out[f"{ranks.get(layer, layer)}/{variable}"] = array
+        if layer in ranks:
+            out[key] = f"{ranks[layer]}/{variable}"
+    return out | keras_head(arrays)
+
+
+def _prepare(arrays: Arrays, ours: Flat) -> Arrays:
+    """Give norms the scale of 1 that they were made without."""
+    out = dict(arrays)
     if any(path.endswith("norm/scale") for path in ours):
         for key in [key for key in out if key.endswith("/beta")]:
             out.setdefault(f"{key.removesuffix('beta')}gamma", np.ones_like(out[key]))
@@ -57,7 +64,8 @@ KERAS_INCEPTION_V3 = Layout(
     marks=(r"conv2d(_\d+)?/kernel", r"batch_normalization(_\d+)?/beta"),
     normalize="half",
     absent=(r"conv_7b/kernel",),
-    prepare=_keras_prepare,
+    rename=_rename,
+    prepare=_prepare,
 )
 
 # Units of the modules of Inception-ResNet-v2, in the order in which Keras makes them.
@@ -118,5 +126,6 @@ KERAS_INCEPTION_RESNET_V2 = Layout(
     dialect=KERAS,
     marks=(r"conv_7b/kernel", r"block35_1_conv/kernel"),
     normalize="half",
-    prepare=_keras_prepare,
+    rename=_rename,
+    prepare=_prepare,
 )

@@ -54,6 +54,20 @@ def _as_it_is(arrays: Arrays, like: Flat) -> Arrays:
     return arrays
 
 
+def _no_other_names(arrays: Arrays) -> dict[str, str]:
+    del arrays
+    return {}
+
+
+def keras_head(arrays: Arrays) -> dict[str, str]:
+    """Names of the only dense layer -> those of the head: whoever puts one on a base names it."""
+    dense = [name for name, array in arrays.items() if name.endswith("/kernel") and array.ndim == 2]
+    if len(dense) != 1:
+        return {}
+    layer = dense[0].removesuffix("/kernel")
+    return {f"{layer}/{variable}": f"predictions/{variable}" for variable in ("kernel", "bias")}
+
+
 class Layout(NamedTuple):
     """The names of one family of networks in one framework.
 
@@ -69,8 +83,9 @@ class Layout(NamedTuple):
       absent: names that it has not, where others have the same marks.
       flattened: path of a dense layer -> channels of the feature map that it gets flattened:
         PyTorch flattens [c, h, w], we [h, w, c].
-      prepare: (arrays, our variables) -> arrays under the names of `module`, for what is not a
-        matter of names.
+      rename: (arrays) -> name in the file -> name as `module` has it, where names vary from file to
+        file.
+      prepare: (renamed arrays, our variables) -> arrays, for what is not a matter of names.
     """
 
     about: str
@@ -81,6 +96,7 @@ class Layout(NamedTuple):
     normalize: str = ""
     absent: tuple[str, ...] = ()
     flattened: Mapping[str, int] = {}
+    rename: Callable[[Arrays], Mapping[str, str]] = _no_other_names
     prepare: Callable[[Arrays, Flat], Arrays] = _as_it_is
 
     def name(self, path: str, ours: Flat) -> str | None:

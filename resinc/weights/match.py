@@ -10,8 +10,8 @@ from resinc.weights.layout import Layout
 from resinc.weights.variables import Flat
 
 Shape = tuple[int, ...]
-# A counter of PyTorch's BatchNorm that only a momentum of None would use.
-_IGNORED = "num_batches_tracked"
+# Counters of PyTorch: of BatchNorm, which only a momentum of None would use; of an AveragedModel.
+_IGNORED = ("num_batches_tracked", "n_averaged")
 _SHOWN = 3
 
 
@@ -45,20 +45,23 @@ def match(layout: Layout, arrays: Arrays, ours: Flat) -> Match:
       arrays: what it holds.
       ours: path -> anything with a shape.
     """
+    given = layout.rename(arrays)
+    arrays = {given.get(name, name): array for name, array in arrays.items()}
     arrays = layout.prepare(arrays, ours)
+    there = {now: name for name, now in given.items()}  # As in the file, for messages.
     result = Match({}, {}, {}, [])
     used = set()
     for path, leaf in ours.items():
         name = layout.name(path, ours)
         if name is None or name not in arrays:
-            result.missing[path] = name or ""
+            result.missing[path] = there.get(name, name) if name else ""
             continue
         used.add(name)
         theirs = arrays[name]
         axes = layout.axes(theirs.ndim)
         turned = tuple(theirs.shape[axis] for axis in axes)
         if turned != tuple(leaf.shape):
-            result.misshaped[path] = Misshaped(name, theirs.shape, turned)
+            result.misshaped[path] = Misshaped(there.get(name, name), theirs.shape, turned)
             continue
         value = theirs.transpose(axes)
         channels = _flattened(layout, path)
@@ -68,7 +71,9 @@ def match(layout: Layout, arrays: Arrays, ours: Flat) -> Match:
             value = rows.transpose(1, 0, 2).reshape(value.shape)
         result.found[path] = np.ascontiguousarray(value)
     result.left_over.extend(
-        name for name in arrays if name not in used and name.rpartition(".")[2] != _IGNORED
+        there.get(name, name)
+        for name in arrays
+        if name not in used and name.rpartition(".")[2] not in _IGNORED
     )
     return result
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from resinc.weights.files import Arrays
-from resinc.weights.layout import KERAS, PLAIN_SUM, TORCH, Layout
+from resinc.weights.layout import KERAS, PLAIN_SUM, TORCH, Layout, keras_head
 from resinc.weights.variables import Flat
 
 
@@ -136,5 +136,6 @@ KERAS_RESNET50 = Layout(
     dialect=KERAS,
     marks=(r"conv1_conv/kernel", r"conv2_block1_1_conv/kernel", r"conv1_bn/gamma"),
     normalize="caffe",
+    rename=keras_head,
     prepare=_keras_prepare,
 )

@@ -75,7 +75,7 @@ def compute(flat: dict[str, np.ndarray], config: ConfigDict, images: np.ndarray,
 def read(file: Path, config: ConfigDict) -> tuple[str, dict[str, np.ndarray]]:
     """The layout that a file is told to have, and our variables; nothing is written."""
     ours = flatten(shapes(assemble(config)))
-    arrays = files.read(file)
+    arrays = files.read(file).arrays
     name = guess(arrays)
     matched = match(LAYOUTS[name], arrays, ours)
     refuse(matched, ours, str(file))
