@@ -21,6 +21,9 @@ from safetensors.numpy import save_file
 
 from resinc.errors import InputError
 from resinc.weights import files
+from resinc.weights.layout import keras_head
+from resinc.weights.layouts import LAYOUTS
+from resinc.weights.match import match
 from resinc.weights.names import plain_names
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -311,3 +314,63 @@ def test_hdf5_of_others_says_what_it_holds(tmp_path):
     )
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-4000])
     assert "is cut off" in refused(tmp_path / "a")
+
+
+def keras_published(h5py, path: Path, layers: dict[str, dict[str, np.ndarray]]) -> None:
+    """As legacy .h5: layer -> name of a weight -> array."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = list(layers)
+        for layer, weights in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = list(weights)
+            for name, array in weights.items():
+                group[name] = array
+
+
+def test_a_network_inside_a_network_of_keras_is_read_by_its_own_names(tmp_path):
+    """As Keras writes it: a base is one layer, which lists the weights of all of its own."""
+    h5py = pytest.importorskip("h5py", reason="h5py is optional")
+    one, two = np.ones((1, 1, 2, 2)), np.full((2, 2), 2.0)
+    base = {"conv1_conv/kernel": one, "conv1_conv/bias": one[0, 0, 0], "conv1_bn/gamma": one[0]}
+    head = {"sequential/dense/kernel": two, "sequential/dense/bias": two[0]}
+    keras_published(h5py, tmp_path / "a", {"resnet50": base, "dense": head})
+    names = {"conv1_conv/kernel", "conv1_conv/bias", "conv1_bn/gamma", "dense/kernel", "dense/bias"}
+    assert files.read(tmp_path / "a").arrays.keys() == names
+    keras_published(h5py, tmp_path / "a", {"resnet50": base, "conv1_conv": {"kernel:0": one}})
+    assert "has two layers called 'conv1_conv'" in refused(tmp_path / "a")
+
+
+def test_a_nested_network_of_keras_3_is_read_by_its_own_names(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is optional")
+    with h5py.File(tmp_path / "a", "w") as file:
+        for place, name, arrays in (
+            ("layers/functional/layers/conv2d", "conv1_conv", [np.ones((1, 1, 2, 2))]),
+            ("layers/dense", "top", [np.ones((2, 2)), np.ones(2)]),
+        ):
+            group = file.create_group(f"{place}/vars")
+            group.attrs["name"] = name
+            for i, array in enumerate(arrays):
+                group[str(i)] = array
+    assert files.read(tmp_path / "a").arrays.keys() == {
+        "conv1_conv/kernel",
+        "top/kernel",
+        "top/bias",
+    }
+
+
+def test_the_only_dense_layer_of_a_keras_file_is_the_head():
+    arrays = {"dense_3/kernel": np.ones((2, 7)), "dense_3/bias": np.ones(7), "a/kernel": np.ones(3)}
+    assert keras_head(arrays) == {
+        "dense_3/kernel": "predictions/kernel",
+        "dense_3/bias": "predictions/bias",
+    }
+    assert keras_head(arrays | {"dense_4/kernel": np.ones((7, 7))}) == {}
+
+
+def test_messages_name_a_renumbered_layer_of_keras_as_the_file_does():
+    layout = LAYOUTS["keras-inception_v3"]
+    arrays = {"conv2d_95/kernel": np.ones((3, 3, 3, 31)), "conv2d_94/kernel": np.ones(1)}
+    ours = {"params/stem_conv2/conv/kernel": np.ones((3, 3, 32, 32))}
+    found = match(layout, arrays, ours)
+    assert found.misshaped["params/stem_conv2/conv/kernel"].name == "conv2d_95/kernel"
+    assert found.left_over == ["conv2d_94/kernel"]
