@@ -91,3 +91,15 @@ def test_double_precision_beyond_single_counts_as_infinite(trained, tmp_path):
 
 def test_all_of_a_finite_table_passes():
     refuse_non_finite({"a": np.float32([3e38, -1e-45]), "b": np.arange(2)}, "it")
+
+
+def test_a_negative_variance_is_refused_by_both_names():
+    """Finite itself, it makes NaN of all behind it, which the loss on a CPU does not show."""
+    arrays = {"bn1.running_var": np.float32([1, -1e-3]), "bn1.running_mean": np.float32([-1, 0])}
+    here = {"bn1.running_var": "batch_stats/stem_norm/var"}
+    sentence = "it holds negative variances, 1 in all.*running_var, batch_stats/stem_norm/var here"
+    with pytest.raises(InputError, match=sentence):
+        refuse_non_finite(arrays, "it", here)
+    refuse_non_finite(
+        {"batch_stats/a/mean": np.float32([-1]), "batch_stats/a/var": np.zeros(2)}, "it"
+    )
