@@ -86,6 +86,9 @@ FIELDS: Fields = {
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
     "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),
     "parallel.replicas": (0, Integer(least=0)),  # 0: one per device; "vmap" takes any number.
+    # BatchNorm is per replica: a run that goes on with another number of them is another run. Its
+    # bits depend on the cores of a CPU too; provenance.json says how many each start was given.
+    "parallel.allow_replica_change": (False, FLAG),
     "parallel.deterministic": (True, FLAG),  # GPU kernels that give the same bits each time.
     "log_every_steps": (100, Integer(least=1)),  # Training metrics are means over this window.
     # At the first step and every window's end: norm of each array's gradient, and of each kernel's

@@ -58,9 +58,7 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
     from resinc.train.evaluate import evaluate_folder
 
-    step, results = evaluate_folder(
-        args.workdir, args.step, tuple(args.split or ["validation", "test"])
-    )
+    step, results = evaluate_folder(args.workdir, args.step, tuple(args.split or ()))
     for split, result in results.items():
         print(
             f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "

@@ -73,7 +73,8 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
         try:
             cost = network_cost(Chain(layers), image)
             drawn = {"name": "normal random numbers", "checksum": f"drawn from seed {config.seed}"}
-            origin = provenance.collect(drawn, 1, cost.parameters, cost.multiply_adds)
+            before = read_object(folder / "provenance.json")
+            origin = provenance.collect(drawn, 1, cost.parameters, cost.multiply_adds, before)
             write_json(folder / "provenance.json", origin)
             programs = {"": compile_chain(layers, config, image)}
             if reference:

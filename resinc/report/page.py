@@ -159,7 +159,12 @@ def cells(rows: Sequence[Row]) -> Table:
 def measured(rows: Sequence[Row], about: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the runs' own provenance says; values that differ between runs are all listed."""
     facts = [("Command", str(about["command"]))] if about.get("command") else []
-    origins = [row.provenance for row in rows if row.provenance]
+    origins = [
+        {**row.provenance, **start}
+        for row in rows
+        for start in row.provenance.get("starts") or [row.provenance]
+        if row.provenance
+    ]
     steps = sorted({row.step for row in rows if row.done})
     seeds = sorted({row.config["seed"] for row in rows if "seed" in row.config})
     facts += [

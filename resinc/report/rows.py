@@ -12,7 +12,8 @@ from resinc.errors import InputError
 from resinc.runs.cell import Label, labels_of, read_labels
 from resinc.runs.files import read_object
 from resinc.runs.metrics import read_lines
-from resinc.runs.shape import DATA, MEASUREMENTS, PROVENANCE, fits, kept
+from resinc.runs.provenance import read_provenance
+from resinc.runs.shape import MEASUREMENTS, fits, kept
 from resinc.runs.status import CellState, read_status, state_of
 
 
@@ -133,9 +134,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     planned = planned or {}
     status = read_status(workdir)
     config = _config(read_object(workdir / "config.json")) or _config(planned.get("config"))
-    provenance = kept(read_object(workdir / "provenance.json"), PROVENANCE)
-    if "data" in provenance:
-        provenance["data"] = kept(provenance["data"], DATA)
+    provenance = read_provenance(workdir)
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
     for line in read_lines(workdir / "metrics.jsonl"):

@@ -3,21 +3,60 @@
 from pathlib import Path
 from typing import Any
 
-from resinc.config import differences
+from ml_collections import ConfigDict
+
+from resinc.config import NOT_COMPARED, differences, from_json
 from resinc.errors import InputError
-from resinc.runs.files import read_object
 
 
-def check_config(workdir: Path, config: dict[str, Any]) -> None:
+def check_config(
+    workdir: Path, config: dict[str, Any], ignore: tuple[str, ...] = NOT_COMPARED
+) -> None:
     """Check that the folder is new or belongs to a run of this config.
 
+    Args:
+      workdir: of the run.
+      config: that it is asked to run now.
+      ignore: dotted fields that may differ.
+
     Raises:
-      InputError: it belongs to a run of another config; lists the differing fields.
+      InputError: it belongs to a run of another config, lists the differing fields; or its
+        config.json is damaged.
     """
-    old = read_object(workdir / "config.json")
-    differing = differences(old, config) if old else []
+    path = workdir / "config.json"
+    if not path.exists():
+        return
+    try:
+        old = from_json(path)
+    except InputError as error:
+        raise InputError(
+            f"{error}; if this folder is of the same run, delete that file: a checkpoint is "
+            "compared with the config given all the same"
+        ) from None
+    differing = differences(old, config, ignore)
     if differing:
         raise InputError(
             f"workdir {str(workdir)!r} holds a run of another config ({'; '.join(differing)}): "
             "choose another workdir, or give the same config to resume it"
         )
+
+
+def uncompared(config: ConfigDict) -> tuple[str, ...]:
+    """Dotted fields in which a run that goes on may differ from what it was."""
+    allowed = config.parallel.allow_replica_change
+    return (*NOT_COMPARED, "parallel.replicas") if allowed else NOT_COMPARED
+
+
+def training_config(workdir: Path) -> ConfigDict:
+    """What a training run was asked to do.
+
+    Raises:
+      InputError: there is no run, its config.json is damaged, or it trained nothing.
+    """
+    path = workdir / "config.json"
+    if not path.exists():
+        raise InputError(f"no run in {str(workdir)!r}: it has no config.json")
+    config = from_json(path)
+    if "model" not in config:
+        raise InputError(f"{str(workdir)!r} holds a measurement: no network was trained there")
+    return config

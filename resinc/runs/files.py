@@ -1,5 +1,6 @@
 """Small JSON files, written whole or not at all."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -7,10 +8,19 @@ from typing import Any
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write whole or not at all."""
+    """Write whole or not at all: a reader, even after a power cut, finds the old or the new."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()  # On a full disk, room for somebody else.
+        raise
+    _sync_folder(path.parent)
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -20,3 +30,13 @@ def read_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename reaches the disk with its folder; not every file system lets one be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

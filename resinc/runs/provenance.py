@@ -3,12 +3,42 @@
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import resinc
+from resinc.runs.files import read_object
+from resinc.runs.shape import DATA, PROVENANCE, kept
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
 CODE = (":(top)*.py", ":(top)pyproject.toml")
+
+
+# What holds of the run as a whole, however often it was started.
+FACTS = ("parameters", "multiply_adds", "data", "init_from", "imported")
+
+
+def read_provenance(workdir: Path) -> dict[str, Any]:
+    """What provenance.json says: facts of the run, what its last start says, and all "starts".
+
+    What is not of the shape it should be is left out.
+    """
+    origin = read_object(workdir / "provenance.json")
+    starts = [kept(start, PROVENANCE) for start in starts_of(origin)]
+    if not starts:
+        return {}
+    known = kept({**starts[-1], **origin, "starts": starts}, PROVENANCE)
+    return known | {"data": kept(known["data"], DATA)} if "data" in known else known
+
+
+def starts_of(origin: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every start of a run, oldest first; before there was a list, the file held the last alone."""
+    starts = origin.get("starts")
+    if isinstance(starts, list):
+        return [dict(start) for start in starts if isinstance(start, Mapping)]
+    old = {name: value for name, value in origin.items() if name not in FACTS}
+    return [old] if old else []
 
 
 def versions() -> dict[str, str]:

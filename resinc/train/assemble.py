@@ -30,8 +30,12 @@ class Machine(NamedTuple):
     optimizer: Any
 
 
-def assemble(config: ConfigDict) -> Machine:
+def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
     """Build and check everything that needs neither data nor a compiler.
+
+    Args:
+      config: a filled `configs.base` schema.
+      replicas: instead of those that training takes, where nothing is trained.
 
     Raises:
       InputError: a field out of its range; says which, its value and the rule.
@@ -51,8 +55,9 @@ def assemble(config: ConfigDict) -> Machine:
     check_normalization(*normalization, spec.image_shape[-1])
     schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
     optimizer = make_optimizer(config.optimizer, schedule)
-    parallel = config.parallel
-    replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
+    if replicas is None:
+        parallel = config.parallel
+        replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
     return Machine(config, replicas, network, schedule, optimizer)
 
 

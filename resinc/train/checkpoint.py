@@ -1,22 +1,49 @@
 """Checkpoints by Orbax: asynchronous, the newest few and the best on validation."""
 
+import contextlib
+import json
 import logging
+import sys
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from resinc.config import differences
 from resinc.errors import InputError
 from resinc.train.state import State
 
-# What Orbax warns of and is meant so here: no validation error between evaluations, reading only.
-_MEANT_SO = ("tracked_metric", "read_only=True", "is read only")
+# What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
+# and what it says of a damaged file before it raises.
+_MEANT_SO = ("tracked_metric", "read_only=True", "is read only", "Failed to json parse")
 logging.getLogger("absl").addFilter(
     lambda record: not any(words in record.getMessage() for words in _MEANT_SO)
 )
+
+
+_ITEMS = ("state", "position", "config", "provenance")
+
+
+class UnreadableCheckpoint(InputError):
+    """A checkpoint that is damaged or half copied; `reason` is in Orbax's words."""
+
+    def __init__(self, step: int, folder: Path, reason: str, others: list[int]):
+        have = ", ".join(map(str, others)) or "none"
+        super().__init__(
+            f"checkpoint {step} in {str(folder)!r} cannot be read ({reason}); others there: {have}"
+        )
+        self.reason = reason
+
+
+class Saved(NamedTuple):
+    """What a checkpoint says of itself."""
+
+    config: dict[str, Any]
+    provenance: dict[str, Any]
 
 
 class Checkpoints:
@@ -27,31 +54,41 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
-        policy = checkpoint_managers
-        best = policy.BestN(
-            get_metric_fn=lambda metrics: metrics["validation_error"],
-            reverse=True,
-            n=1,
-            keep_checkpoints_without_metrics=False,
-        )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=policy.AnyPreservationPolicy([policy.LatestN(keep), best]),
-            best_fn=lambda metrics: metrics["validation_error"],
-            best_mode="min",
-            read_only=read_only,
-            create=not read_only,
-            cleanup_tmp_directories=not read_only,
-            # Otherwise a save is silently left out while another is being written.
-            enable_should_save_is_saving_in_progress_check=False,
-        )
-        self._manager = ocp.CheckpointManager(
-            (workdir / "checkpoints").absolute(),
-            options=options,
-            item_names=("state", "position", "config", "provenance"),
+        self._folder = (workdir / "checkpoints").absolute()
+        # The manager reads every checkpoint's score at once, so that a damaged one would hurt all:
+        # it only writes.
+        self._manager = (
+            None
+            if read_only
+            else ocp.CheckpointManager(self._folder, options=_policy(keep), item_names=_ITEMS)
         )
 
-    def latest_step(self) -> int | None:
-        return self._manager.latest_step()
+    def steps(self) -> list[int]:
+        """In order, of all that are there, whole or damaged.
+
+        Raises:
+          InputError: the folder cannot be read.
+        """
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(f"{str(self._folder)!r} cannot be read: {error.strerror}") from None
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+    def validation_error(self, step: int) -> float | None:
+        """None where the checkpoint was written without an evaluation.
+
+        Raises:
+          UnreadableCheckpoint: the number is damaged.
+        """
+        with self._reading(step):
+            try:
+                text = (self._folder / str(step) / "metrics" / "metrics").read_text("utf-8")
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return float(json.loads(text)["validation_error"])
 
     def step_of(self, which: str) -> int:
         """The step of "latest", "best" (on validation) or a number.
@@ -59,16 +96,19 @@ class Checkpoints:
         Raises:
           InputError: there is no such checkpoint.
         """
-        there = self._manager.all_steps()
+        there = self.steps()
         if which == "latest":
-            step = self._manager.latest_step()
+            step = there[-1] if there else None
         elif which == "best":
-            step = self._manager.best_step()
+            errors = {s: e for s in there if (e := self.validation_error(s)) is not None}
+            step = min(errors, key=lambda s: (errors[s], -s), default=None)
         else:
-            step = int(which) if which.isdigit() else None
+            step = int(which) if which.isascii() and which.isdigit() else None
         if step is None or step not in there:
-            have = ", ".join(map(str, sorted(there))) or "none"
-            raise InputError(f"no checkpoint {which!r} in {str(self._manager.directory)!r}: {have}")
+            have = ", ".join(map(str, there)) or "none"
+            raise InputError(
+                f"no checkpoint {which!r} (latest, best or a step) in {str(self._folder)!r}: {have}"
+            )
         return step
 
     def save(
@@ -79,12 +119,17 @@ class Checkpoints:
         validation_error: float | None,
     ) -> None:
         """Begin to write; returns when the arrays are copied, before they are on disk."""
+        assert self._manager, "opened to read only"
         step = int(state.step)
         if step in self._manager.all_steps():
             return
-        position = {"step": step, "examples_seen": step * config["batch_size"]}
         # Host arrays: Orbax refuses what comes out of pmap when there are several processes.
         arrays = jax.device_get(state)
+        position = {
+            "step": step,
+            "examples_seen": step * config["batch_size"],
+            "checksum": checksum(arrays),
+        }
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -97,50 +142,116 @@ class Checkpoints:
             force=True,
         )
 
-    def restore(
-        self, step: int, like: State, config: dict[str, Any], data: dict[str, Any]
-    ) -> State:
-        """The state at `step`, checked against the run that asks for it.
+    def saved(self, step: int) -> Saved:
+        """Whose checkpoint it is.
+
+        Raises:
+          UnreadableCheckpoint: it does not say.
+        """
+        json_restore = ocp.args.JsonRestore()
+        with self._reading(step):
+            args = ocp.args.Composite(config=json_restore, provenance=json_restore)
+            items = self._read(step, args)
+            return Saved(dict(items.config), dict(items.provenance))
+
+    def restore_state(self, step: int, like: State) -> State:
+        """The whole state.
 
         Args:
           step: of a checkpoint that is there.
           like: a state of the right shapes and types.
-          config: of the run.
-          data: `Splits.provenance()` of the run.
 
         Raises:
-          InputError: the checkpoint is of another config or other data; lists what differs.
+          UnreadableCheckpoint: it is damaged, or of other shapes.
         """
-        restored = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                config=ocp.args.JsonRestore(), provenance=ocp.args.JsonRestore()
-            ),
-        )
-        differing = differences(restored.config, config)
-        differing += [f"data.{d}" for d in differences(restored.provenance["data"], data)]
-        if differing:
-            raise InputError(
-                f"checkpoint {step} in {str(self._manager.directory)!r} is of another run: "
-                + "; ".join(differing)
-            )
-        return self.restore_state(step, like)
-
-    def restore_state(self, step: int, like: State) -> State:
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, jax.device_get(like))
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        arrays = self._manager.restore(step, args=args).state
+        arrays = self._restore(step, ocp.args.StandardRestore(abstract))
         return jax.tree.map(jax.numpy.asarray, arrays)
 
     def restore_weights(self, step: int) -> dict[str, Any]:
-        """{"params", "batch_stats"} as NumPy arrays, of whatever network they are."""
-        args = ocp.args.Composite(state=ocp.args.StandardRestore())
-        state = self._manager.restore(step, args=args).state
+        """{"params", "batch_stats"} as NumPy arrays, of whatever network they are.
+
+        Raises:
+          UnreadableCheckpoint: it is damaged.
+        """
+        state = self._restore(step, ocp.args.StandardRestore())
         return {"params": state["params"], "batch_stats": state.get("batch_stats") or {}}
+
+    def _restore(self, step: int, form: ocp.args.StandardRestore) -> Any:
+        with self._reading(step):
+            args = ocp.args.Composite(state=form, position=ocp.args.JsonRestore())
+            items = self._read(step, args)
+            wanted = items.position.get("checksum")  # Of none before there were checksums.
+            if wanted is not None and checksum(items.state) != wanted:
+                raise ValueError("its arrays are not those that were saved: the checksum differs")
+            return items.state
+
+    def _read(self, step: int, args: ocp.args.Composite) -> Any:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler(*_ITEMS)) as reader:
+            return reader.restore(self._folder / str(step), args=args)
+
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # Orbax raises a dozen kinds.
+            _ignore_unfinished_reads()
+            words = str(error.args[0] if error.args else error).strip().splitlines()
+            if isinstance(error, OSError) and error.strerror:
+                words = [error.strerror]
+            reason = (words or [type(error).__name__])[0].replace(f"{self._folder}/", "")[:160]
+            others = [other for other in self.steps() if other != step]
+            raise UnreadableCheckpoint(step, self._folder, reason, others) from error
 
     def wait(self) -> None:
         """Until everything is on disk; raises what a background write raised."""
-        self._manager.wait_until_finished()
+        if self._manager:
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
-        self._manager.close()
+        if self._manager:
+            self._manager.close()
+
+
+def checksum(state: Any) -> str:
+    """CRC-32, hex, over the arrays of a pytree, whatever they are called and hang on.
+
+    Orbax stores none: one bit that turned over on the disk is read back as another weight.
+    """
+    sums = []
+    for leaf in jax.tree.leaves(state):
+        array = np.ascontiguousarray(leaf)
+        about = f"{array.dtype} {array.size}".encode()
+        sums.append(zlib.crc32(array.reshape(-1).view(np.uint8).data, zlib.crc32(about)))
+    return f"{zlib.crc32(np.sort(np.array(sums, np.uint32)).tobytes()):08x}"
+
+
+def _policy(keep: int) -> ocp.CheckpointManagerOptions:
+    policy = checkpoint_managers
+    best = policy.BestN(
+        get_metric_fn=lambda metrics: metrics["validation_error"],
+        reverse=True,
+        n=1,
+        keep_checkpoints_without_metrics=False,
+    )
+    return ocp.CheckpointManagerOptions(
+        preservation_policy=policy.AnyPreservationPolicy([policy.LatestN(keep), best]),
+        best_fn=lambda metrics: metrics["validation_error"],
+        best_mode="min",
+        cleanup_tmp_directories=True,
+        # Otherwise a save is silently left out while another is being written.
+        enable_should_save_is_saving_in_progress_check=False,
+    )
+
+
+def _ignore_unfinished_reads() -> None:
+    """Reads that go on behind a failed one would print a traceback each."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            before(unraisable)
+
+    sys.unraisablehook = hook

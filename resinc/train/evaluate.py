@@ -4,22 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from ml_collections import ConfigDict
 
-from resinc import config as config_file
 from resinc import data
 from resinc.data import normalize
 from resinc.data.order import eval_batches
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
+from resinc.runs.config import training_config
 from resinc.train.assemble import Machine, assemble
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.parallel import Replicas
-from resinc.train.state import State, init_state
+from resinc.train.parallel import Replicas, all_devices
+from resinc.train.restore import read_weights
+from resinc.train.state import State, variable_shapes
 from resinc.train.step import Examples, make_eval_step
-from resinc.weights.finite import refuse_non_finite
+from resinc.weights.layouts import OWN
+from resinc.weights.match import match, refuse
 from resinc.weights.variables import flatten
 
 
@@ -71,6 +70,13 @@ def evaluate(
     return Result(float(loss), float(error), seen)
 
 
+class Weights(NamedTuple):
+    """What an evaluation needs of a State."""
+
+    params: Any
+    batch_stats: Any
+
+
 class Evaluator:
     """Evaluates named splits; the empty ones are left out.
 
@@ -102,7 +108,7 @@ class Evaluator:
         )
         self._step = self._replicas.map(step, split=(False, False, False, True, True))
 
-    def __call__(self, state: State, names: tuple[str, ...]) -> dict[str, Result]:
+    def __call__(self, state: State | Weights, names: tuple[str, ...]) -> dict[str, Result]:
         return {
             name: evaluate(
                 self._step,
@@ -119,35 +125,35 @@ class Evaluator:
 
 
 def evaluate_folder(
-    folder: Path, which: str, names: tuple[str, ...]
+    folder: Path, which: str, names: tuple[str, ...] = ()
 ) -> tuple[int, dict[str, Result]]:
     """Evaluate a checkpoint of a run.
 
     Args:
       folder: workdir of the run.
       which: "latest", "best" (on validation) or a step.
-      names: of splits: train, validation, test.
+      names: of splits: train, validation, test; none: validation, where there is one, and test.
 
     Returns:
-      The checkpoint's step, and a result per split that is not empty.
+      The checkpoint's step, and a result per split.
 
     Raises:
-      InputError: no run or no such checkpoint there, its weights are not finite, or its data is
-        missing.
+      InputError: no run or no such checkpoint there, its weights are damaged or not finite, its
+        data is missing, or it has no such split.
     """
-    if not (folder / "config.json").exists():
-        raise InputError(f"no run in {str(folder)!r}: it has no config.json")
-    machine = assemble(ConfigDict(config_file.from_json(folder / "config.json")))
-    checkpoints = Checkpoints(folder, read_only=True)
-    step = checkpoints.step_of(which)
+    machine = assemble(training_config(folder), all_devices())
+    step, variables = read_weights(folder, which)
     splits = data.load(machine.config.data)
-    like = init_state(machine.network, machine.optimizer, splits.spec.image_shape, 0)
-    state = checkpoints.restore_state(step, like)
-    variables = {"params": state.params, "batch_stats": state.batch_stats}
-    refuse_non_finite(flatten(jax.device_get(variables)), f"step {step} of {str(folder)!r}")
-    state = machine.replicas.replicate(state)
+    names = names or tuple(name for name in ("validation", "test") if len(getattr(splits, name)))
+    for name in names:
+        if not len(getattr(splits, name)):
+            held_out = f"data.validation_size is {machine.config.data.validation_size}"
+            raise InputError(f"the run in {str(folder)!r} has no {name} examples: {held_out}")
+    like = variable_shapes(machine.network, splits.spec.image_shape)
+    refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")
+    weights = machine.replicas.replicate(Weights(**variables))
     section = machine.config.data
     normalizer = normalize.normalizer(
         splits.train.image, section.normalize, section.mean, section.std
     )
-    return step, Evaluator(machine, splits, normalizer)(state, names)
+    return step, Evaluator(machine, splits, normalizer)(weights, names)

@@ -9,13 +9,13 @@ from resinc import config as config_file
 from resinc import data, networks
 from resinc.errors import InputError
 from resinc.registry import lookup
+from resinc.runs.config import training_config
 from resinc.train import normalization
 from resinc.train.assemble import Machine
-from resinc.train.checkpoint import Checkpoints
 from resinc.train.grow import identity_blocks
 from resinc.train.parallel import AXIS
+from resinc.train.restore import read_weights
 from resinc.train.state import State, draw, first_state, variable_shapes
-from resinc.weights.finite import refuse_non_finite
 from resinc.weights.layouts import OWN
 from resinc.weights.match import Match, match, refuse
 from resinc.weights.variables import Flat, checksum, flatten, nest
@@ -49,18 +49,17 @@ def from_run(machine: Machine) -> Initial:
     of blocks that the other network has not.
 
     Raises:
-      InputError: no such run or checkpoint, weights that are not finite, or any other difference
-        in names or shapes.
+      InputError: no such run or checkpoint, weights that are damaged or not finite, or any other
+        difference in names or shapes.
     """
     named = machine.config.init_from
     folder, which = _folder_and_step(named)
-    if not (folder / "config.json").exists():
-        raise InputError(f"init_from {named!r}: no run in {str(folder)!r}, it has no config.json")
-    checkpoints = Checkpoints(folder, read_only=True)
-    step = checkpoints.step_of(which)
-    there = flatten(checkpoints.restore_weights(step))
-    checkpoints.close()
-    refuse_non_finite(there, f"init_from: step {step} of {str(folder)!r}")
+    try:
+        training_config(folder)
+        step, variables = read_weights(folder, which)
+    except InputError as error:
+        raise InputError(f"init_from {named!r}: {error}") from None
+    there = flatten(variables)
     like = shapes(machine)
     ours = flatten(like)
     matched = match(OWN, there, ours)

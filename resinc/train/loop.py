@@ -9,7 +9,7 @@ never behind its state, and what is ahead of it is cut off.
 import contextlib
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -21,22 +21,22 @@ from resinc.data import normalize
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.errors import outside_cause
-from resinc.runs.config import check_config
-from resinc.runs.files import read_object, write_json
+from resinc.runs.config import check_config, uncompared
+from resinc.runs.files import write_json
 from resinc.runs.lock import held
 from resinc.runs.status import read_status, write_status
-from resinc.train import provenance
-from resinc.train.assemble import Machine, assemble, count
+from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
 from resinc.train.finite import name_parts
-from resinc.train.initial import Initial, from_run, start_state
+from resinc.train.initial import from_run
 from resinc.train.measure import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import training_step
 from resinc.train.progress import Meter, RunProgress
+from resinc.train.restore import set_aside, unreadable_scores
 from resinc.train.signals import Stop, stop_on_signal
-from resinc.train.state import init_state
+from resinc.train.start import Start, find_start
 from resinc.train.step import Report
 from resinc.train.writer import MetricsWriter
 
@@ -71,21 +71,24 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
     """
     machine = assemble(config)
     with held(folder):
-        check_config(folder, config_file.to_dict(config))
+        check_config(folder, config_file.to_dict(config), uncompared(config))
         status = read_status(folder)
         if status.get("state") in ("done", "diverged"):
-            return Outcome(status["state"], status["step"], status["message"])
+            return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
         splits = data.load(config.data)
-        initial = from_run(machine) if config.init_from and not _has_checkpoint(folder) else None
+        own = Checkpoints(folder, read_only=True).steps()
+        # What has a checkpoint of its own no longer needs what it started from.
+        initial = from_run(machine) if config.init_from and not own else None
+        begin = find_start(machine, splits, initial, folder)
         write_json(folder / "config.json", config_file.to_dict(config))
         seconds = status.get("seconds", 0.0)
-        return _run(machine, splits, initial, folder, seconds, profile_steps)
+        return _run(machine, splits, begin, folder, seconds, profile_steps)
 
 
 def _run(
     machine: Machine,
     splits: data.Splits,
-    initial: Initial | None,
+    begin: Start,
     folder: Path,
     seconds_before: float,
     profile_steps: int,
@@ -93,24 +96,12 @@ def _run(
     config, replicas = machine.config, machine.replicas
     begun = time.monotonic()
 
-    # State: from the newest checkpoint, else from another run's weights, else from the seed.
+    start, origin = begin.step, begin.provenance
+    set_aside(folder, begin.damaged | unreadable_scores(folder))
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-    started_from: dict[str, Any] | None
-    if initial:
-        state, started_from = start_state(machine, initial)
-    else:
-        state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
-        started_from = read_object(folder / "provenance.json").get("init_from")
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    origin = provenance.collect(splits.provenance(), replicas.count, parameters, count(machine))
-    if started_from:
-        origin["init_from"] = started_from
-    start = checkpoints.latest_step() or 0
-    if start:
-        state = checkpoints.restore(start, state, config_file.to_dict(config), splits.provenance())
     write_json(folder / "provenance.json", origin)
     writer = MetricsWriter(folder, start, config.log_gradients)
-    state = replicas.replicate(state)
+    state = replicas.replicate(begin.state)
 
     # Functions: small sets stay on the device as uint8, so a step takes only indices.
     section = config.data
@@ -162,10 +153,8 @@ def _run(
     status("running", step)
     with stop_on_signal() as stop, progress:
         try:
-            if start:
-                progress.say(f"resumed at step {start} of {config.steps}")
-            elif initial:
-                progress.say(initial.said)
+            for line in begin.said:
+                progress.say(line)
             if not start:
                 measure(machine, splits, normalizer, state, config.probes_at_start, folder)
             for step in range(start + 1, config.steps + 1):
@@ -223,24 +212,16 @@ def _run(
                 status("failed", step, outside_cause(error) or f"{type(error).__name__}: {error}")
             raise
         finally:
-            profiler.close()
-            checkpoints.close()
-            writer.close()
+            for part in (profiler, checkpoints, writer):
+                # All that counts was awaited or flushed: an error here would hide the one above.
+                with contextlib.suppress(Exception):
+                    part.close()
 
 
 def check_finite(report: Report) -> None:
     """Raise `Diverged` where this step or one before left NaN or infinity; waits for the step."""
     if report.bad_step >= 0:
         raise Diverged(int(report.bad_step), name_parts(int(report.bad_parts)))
-
-
-def _has_checkpoint(folder: Path) -> bool:
-    """Whether the run goes on from its own: it then no longer needs what it started from."""
-    checkpoints = Checkpoints(folder, read_only=True)
-    try:
-        return bool(checkpoints.latest_step())
-    finally:
-        checkpoints.close()
 
 
 def _due(step: int, every: int) -> bool:

@@ -91,6 +91,11 @@ def make_replicas(backend: str, count: int, batch_size: int) -> Replicas:
     return Replicas(backend, count)
 
 
+def all_devices() -> Replicas:
+    """For what is the same on any number of them, such as an evaluation."""
+    return Replicas("pmap", jax.device_count())
+
+
 def _mesh(count: int) -> Mesh:
     return Mesh(np.array(jax.devices()[:count]), (AXIS,))
 

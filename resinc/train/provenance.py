@@ -2,16 +2,23 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import jax
 
-from resinc.runs import provenance
+from resinc.cores import available_cores
+from resinc.runs import host, provenance
 
 
 def collect(
-    data: dict[str, Any], replicas: int, parameters: int, multiply_adds: int
+    data: dict[str, Any],
+    replicas: int,
+    parameters: int,
+    multiply_adds: int,
+    before: Mapping[str, Any] | None = None,
+    **about: Any,
 ) -> dict[str, Any]:
     """What is written to provenance.json and into every checkpoint.
 
@@ -20,21 +27,29 @@ def collect(
       replicas: d, of the data parallelism.
       parameters: trainable scalars of the network.
       multiply_adds: of the network, for one image.
+      before: what it was until now: its starts are kept, this one is added.
+      about: what else there is to say of this start.
     """
-    return {
+    before = before or {}
+    start = {
         "command": shlex.join(["resinc", *sys.argv[1:]]),
         "versions": provenance.versions(),
         "git_commit": provenance.commit(),
         "git_dirty": provenance.is_dirty(),
+        "host": host.name(),
+        "job": host.job(),
+        # Of this process: a CPU's bits depend on how many there are.
+        "cores": len(available_cores()),
         "platform": jax.default_backend(),
         "device_kind": device_kind(),
         "device_count": jax.device_count(),
         "replicas": replicas,
-        "parameters": parameters,
-        "multiply_adds": multiply_adds,
-        "data": data,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **about,
     }
+    facts = {name: before[name] for name in provenance.FACTS if name in before}
+    counted = {"parameters": parameters, "multiply_adds": multiply_adds, "data": data}
+    return {**facts, **counted, "starts": [*provenance.starts_of(before), start]}
 
 
 def device_kind() -> str:

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from resinc import config as config_file
 from resinc.errors import InputError
 from resinc.registry import lookup
+from resinc.runs.config import training_config
 from resinc.runs.files import write_json
 from resinc.runs.lock import held
 from resinc.runs.status import write_status
@@ -18,6 +19,8 @@ from resinc.train import normalization, provenance
 from resinc.train.assemble import assemble, count
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import Initial, fit, shapes, start_state
+from resinc.train.parallel import all_devices
+from resinc.train.restore import read_weights
 from resinc.weights import files
 from resinc.weights.finite import refuse_non_finite
 from resinc.weights.layout import KERAS, Layout, check_model
@@ -63,7 +66,7 @@ def import_weights(
       InputError: the config, the file or the folder cannot be used, or the weights are not finite
         or do not fit the network; nothing was written.
     """
-    machine = assemble(config)
+    machine = assemble(config, all_devices())
     like = shapes(machine)
     ours = flatten(like)
     content = files.read(file, key)
@@ -137,9 +140,7 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
       InputError: no such run, checkpoint or layout, the run's network is not of that layout, or
         its weights are not finite.
     """
-    if not (folder / "config.json").exists():
-        raise InputError(f"no run in {str(folder)!r}: it has no config.json")
-    config = config_file.from_json(folder / "config.json")
+    config = training_config(folder)
     layout = lookup(LAYOUTS, layout_name, "layout")
     if layout.dialect is KERAS:
         writable = [name for name, entry in LAYOUTS.items() if entry.dialect is not KERAS]
@@ -147,11 +148,8 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
             f"layout {layout_name!r} can be imported only: the choices are {', '.join(writable)}"
         )
     check_model(layout_name, layout, config.model)
-    checkpoints = Checkpoints(folder, read_only=True)
-    step = checkpoints.step_of(which)
-    ours = flatten(checkpoints.restore_weights(step))
-    checkpoints.close()
-    refuse_non_finite(ours, f"step {step} of {str(folder)!r}")
+    step, variables = read_weights(folder, which)
+    ours = flatten(variables)
     arrays = convert(layout, ours)
     about = {
         # What readers of safetensors expect there: whose tensors these are.

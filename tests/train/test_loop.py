@@ -8,6 +8,7 @@ import pytest
 from resinc.diagnostics.naming import flatten
 from resinc.errors import InputError
 from resinc.runs.lock import held
+from resinc.runs.provenance import read_provenance
 from resinc.train.assemble import assemble
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
@@ -68,7 +69,7 @@ def test_newest_and_best_checkpoints_are_kept(finished):
 
 def test_config_and_provenance_are_written(finished):
     assert json.loads((finished / "config.json").read_text())["model"]["width"] == 4
-    origin = json.loads((finished / "provenance.json").read_text())
+    origin = read_provenance(finished)
     assert origin["versions"]["jax"] == jax.__version__
     assert (origin["data"]["train_size"], origin["data"]["validation_size"]) == (1280, 157)
     assert len(origin["data"]["checksum"]) == 64
@@ -165,15 +166,14 @@ def test_without_validation_the_run_keeps_its_last(tmp_path):
     assert {line["split"] for line in metrics(tmp_path) if "split" in line} == {"train", "test"}
 
 
-@pytest.mark.parametrize("replicas", [1, 8])
-def test_evaluation_is_exact_on_any_device_count(finished, replicas, tmp_path):
-    """157 and 360 divide by neither 8 devices nor the batch of 100."""
-    for name in ("config.json", "checkpoints"):
-        (tmp_path / name).symlink_to(finished / name)
+@pytest.mark.parametrize("devices", [1, 8])
+def test_evaluation_is_exact_on_any_device_count(finished, devices, tmp_path, monkeypatch):
+    """157 and 360 divide by neither 8 devices nor the batch of 100; nor the training batch by 5."""
+    (tmp_path / "checkpoints").symlink_to(finished / "checkpoints")
     saved = json.loads((finished / "config.json").read_text())
-    (tmp_path / "config.json").unlink()
-    saved["parallel"]["replicas"], saved["eval_batch_size"] = replicas, 100
+    saved["parallel"]["replicas"], saved["batch_size"], saved["eval_batch_size"] = 5, 32, 100
     (tmp_path / "config.json").write_text(json.dumps(saved))
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
     _, results = evaluate_folder(tmp_path, "latest", ("validation", "test"))
     assert [result.seen for result in results.values()] == [157, 360]
     assert results["test"].error == metrics(finished)[-1]["error"]

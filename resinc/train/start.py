@@ -1,0 +1,104 @@
+"""Where a run starts: its own newest checkpoint, another run's weights, or the seed."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from resinc import config as config_file
+from resinc import data
+from resinc.errors import InputError
+from resinc.runs.config import uncompared
+from resinc.runs.files import read_object
+from resinc.runs.provenance import starts_of
+from resinc.train import provenance
+from resinc.train.assemble import Machine, count
+from resinc.train.initial import Initial, start_state
+from resinc.train.restore import Resumed, newest_whole
+from resinc.train.state import State, init_state
+
+
+class Start(NamedTuple):
+    """What the loop goes on from; nothing of it is written yet."""
+
+    state: State
+    step: int
+    provenance: dict[str, Any]  # Of the run, this start included.
+    damaged: dict[int, str]  # Step -> why, of checkpoints to be set aside.
+    said: tuple[str, ...]  # What the user should know, a line each.
+
+
+def find_start(
+    machine: Machine, splits: data.Splits, initial: Initial | None, folder: Path
+) -> Start:
+    """Compute the state to go on from; compiles, and writes nothing.
+
+    Args:
+      machine: of the run.
+      splits: its data.
+      initial: weights to start from, where the run has no checkpoint yet.
+      folder: workdir of the run.
+
+    Raises:
+      InputError: the checkpoints there are damaged, of another run, or of another number of
+        replicas.
+    """
+    config = machine.config
+    before = read_object(folder / "provenance.json")
+    resumed = None
+    if initial:
+        state, source = start_state(machine, initial)
+        before |= {"init_from": source}
+        said = [initial.said]
+    else:
+        state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+        said = []
+        resumed = newest_whole(
+            folder, state, config_file.to_dict(config), splits.provenance(), uncompared(config)
+        )
+    about: dict[str, Any] = {}
+    if resumed:
+        state = resumed.state
+        about["step"] = int(state.step)
+        said = [f"resumed at step {int(state.step)} of {config.steps}"]
+        changed = replica_change(machine, resumed)
+        if changed:
+            about["replicas_before"] = changed
+        if resumed.damaged:
+            about["damaged_checkpoints"] = {str(s): why for s, why in resumed.damaged.items()}
+            said += [
+                f"checkpoint {step} cannot be read ({why}): moved to {folder / 'damaged'}"
+                for step, why in sorted(resumed.damaged.items())
+            ]
+    origin = provenance.collect(
+        splits.provenance(),
+        machine.replicas.count,
+        sum(leaf.size for leaf in jax.tree.leaves(state.params)),
+        count(machine),
+        # What a checkpoint knows, where the file was lost.
+        before=before or (resumed.provenance if resumed else {}),
+        **about,
+    )
+    damaged = resumed.damaged if resumed else {}
+    return Start(state, int(state.step), origin, damaged, tuple(said))
+
+
+def replica_change(machine: Machine, resumed: Resumed) -> int:
+    """The number of replicas before, where it is another now; else 0.
+
+    Raises:
+      InputError: it would change what is trained, and the config does not allow it.
+    """
+    before, now = starts_of(resumed.provenance)[-1].get("replicas"), machine.replicas.count
+    if before in (None, now):
+        return 0
+    model = machine.config.model
+    own_statistics = jax.tree.leaves(resumed.state.batch_stats) and not model.sync_batch_norm
+    if own_statistics and not machine.config.parallel.allow_replica_change:
+        raise InputError(
+            f"this run had {before} replicas up to step {int(resumed.state.step)} and would now "
+            f"have {now}: BatchNorm is per replica, so it would go on with batches of another "
+            f"size; start it on {before} devices, or say "
+            "--config.parallel.allow_replica_change=true, which is recorded"
+        )
+    return int(before)
