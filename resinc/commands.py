@@ -5,6 +5,7 @@ Heavy imports wait until a subcommand needs them.
 
 import argparse
 import dataclasses
+import gc
 import os
 import shlex
 import subprocess
@@ -121,6 +122,10 @@ def prepare_jax(deterministic: bool) -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
     keep_compiled(os.environ)
+    if "jax" not in sys.modules:
+        # Tracing makes a million objects that stay: looking through them all again and again took
+        # a fifth of a start (5.3 s, now 4.3).
+        gc.set_threshold(50_000, 10, 10)
     if os.environ.get("JAX_PLATFORMS"):
         check_platform()
 
