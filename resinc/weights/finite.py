@@ -1,4 +1,4 @@
-"""Weights that are not finite or make others so, refused before anything is computed or written from them.
+"""Weights that are not finite, refused before anything is computed or written from them.
 
 The numbers of an evaluation do not show them: XLA on CPU loses NaN in relu at some batch sizes, so
 that a network full of NaN is reported with the loss of guessing.
@@ -13,7 +13,7 @@ from resinc.weights.variables import Flat
 
 
 def refuse_non_finite(arrays: Flat, what: str, here: Mapping[str, str] | None = None) -> None:
-    """Raise if an array holds NaN or an infinity, or a running variance is negative: its root is NaN.
+    """Raise if an array holds NaN or infinity, or a running variance is negative: its root is NaN.
 
     Args:
       arrays: by name, on the host.
