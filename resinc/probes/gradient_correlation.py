@@ -22,6 +22,7 @@ from resinc.probes.subject import Subject, check_stages
 EXAMPLES = 64
 # Of the way from an example to its neighbour.
 FRACTIONS = (1 / 64, 1 / 16, 1 / 4)
+NEIGHBOUR = 1 / 16
 
 
 def check(section: Any) -> None:
@@ -37,8 +38,12 @@ def measure(subject: Subject) -> dict[str, Any]:
     """Mean cosines between the gradients of training examples, at most 64.
 
     Returns:
-      "nearest": of an example and its nearest other one in the batch, by the squared differences
-        of their pixels: the number that stands for the network.
+      "neighbours": of an example and the point 1/16 of the way to its nearest other one in the
+        batch, by the squared differences of their pixels: the number that stands for the network.
+        On the way to the nearest real image nothing is left of the correlation in any deep one
+        (digits, 56 layers at the start, one seed: 0.04 residual, -0.04 plain; 1/16 of the way 0.62
+        and 0.01).
+      "nearest": of an example and that nearest other one.
       "line": {fraction: of an example and the point that far on the straight line to it}.
       "random": of two examples without regard to their distance.
       "distance": mean distance to the nearest, over the length of the example.
@@ -76,12 +81,14 @@ def measure(subject: Subject) -> dict[str, Any]:
     here, there = images[chosen], images[nearest]
     own = at(here)
     near = np.sqrt(np.take_along_axis(distances, nearest[:, None], axis=1)[:, 0])
+    line = {
+        fraction: cosine(own, at(here + np.float32(fraction) * (there - here)))
+        for fraction in FRACTIONS
+    }
     return {
+        "neighbours": line[NEIGHBOUR],
         "nearest": cosine(own, at(there)),
-        "line": {
-            f"{fraction:g}": cosine(own, at(here + np.float32(fraction) * (there - here)))
-            for fraction in FRACTIONS
-        },
+        "line": {f"{fraction:g}": value for fraction, value in line.items()},
         "random": cosine(own, np.roll(own, 1, axis=0)),
         "distance": float(np.mean(near / np.sqrt(squares[chosen]))),
     }
