@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception as error:
             if not (cause := outside_cause(error)):
                 raise
-            print(f"resinc: {cause}", file=sys.stderr)
+            notes = getattr(error, "__notes__", ())
+            print("; ".join([f"resinc: {cause}", *notes]), file=sys.stderr)
             return EXIT_FAILED
 
 

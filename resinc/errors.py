@@ -22,8 +22,8 @@ _OUTSIDE = (
 def outside_cause(error: BaseException) -> str:
     """One sentence where the machine, not the code, is to blame for an error; else "".
 
-    Looked for in the whole chain of exceptions, and in their words too: Orbax passes on what its
-    writing threads met as text alone.
+    Looked for in what it was raised from, and in the words too: Orbax passes on what its writing
+    threads met as text alone.
     """
     seen: set[int] = set()
     current: BaseException | None = error
@@ -35,5 +35,5 @@ def outside_cause(error: BaseException) -> str:
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             if os.strerror(number) in str(current):
                 return os.strerror(number)
-        current = current.__cause__ or current.__context__
+        current = current.__cause__
     return ""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import shutil
 import sys
 import zlib
 from collections.abc import Iterator
@@ -18,12 +19,11 @@ from resinc.errors import InputError
 from resinc.train.state import State
 
 # What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
-# and what it says of a damaged file before it raises.
+# and what it says of a damaged file before it raises. Its tracebacks are of what it raises as well.
 _MEANT_SO = ("tracked_metric", "read_only=True", "is read only", "Failed to json parse")
 logging.getLogger("absl").addFilter(
-    lambda record: not any(words in record.getMessage() for words in _MEANT_SO)
+    lambda record: not (record.exc_info or any(words in record.getMessage() for words in _MEANT_SO))
 )
-
 
 _ITEMS = ("state", "position", "config", "provenance")
 
@@ -54,6 +54,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
+        _UnraisableHook.install()
         self._folder = (workdir / "checkpoints").absolute()
         # The manager reads every checkpoint's score at once, so that a damaged one would hurt all:
         # it only writes.
@@ -197,7 +198,6 @@ class Checkpoints:
         except InputError:
             raise
         except Exception as error:  # Orbax raises a dozen kinds.
-            _ignore_unfinished_reads()
             words = str(error.args[0] if error.args else error).strip().splitlines()
             if isinstance(error, OSError) and error.strerror:
                 words = [error.strerror]
@@ -209,6 +209,11 @@ class Checkpoints:
         """Until everything is on disk; raises what a background write raised."""
         if self._manager:
             self._manager.wait_until_finished()
+
+    def discard_unfinished(self) -> None:
+        """Of a save that failed: where the disk is full, room to say so."""
+        for path in self._folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         if self._manager:
@@ -246,12 +251,17 @@ def _policy(keep: int) -> ocp.CheckpointManagerOptions:
     )
 
 
-def _ignore_unfinished_reads() -> None:
-    """Reads that go on behind a failed one would print a traceback each."""
-    before = sys.unraisablehook
+class _UnraisableHook:
+    """Reads and writes that go on behind a failed one would print a traceback each."""
 
-    def hook(unraisable: Any) -> None:
+    def __init__(self) -> None:
+        self._before = sys.unraisablehook
+
+    def __call__(self, unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
-            before(unraisable)
+            self._before(unraisable)
 
-    sys.unraisablehook = hook
+    @classmethod
+    def install(cls) -> None:
+        if not isinstance(sys.unraisablehook, cls):
+            sys.unraisablehook = cls()

@@ -150,9 +150,9 @@ def _run(
         status("running", step)
 
     step = start
-    status("running", step)
     with stop_on_signal() as stop, progress:
         try:
+            status("running", step)
             for line in begin.said:
                 progress.say(line)
             if not start:
@@ -208,8 +208,15 @@ def _run(
             status("interrupted", step, "stopped at once by a second Ctrl-C")
             raise
         except BaseException as error:
+            cause = outside_cause(error)
+            if cause:
+                checkpoints.discard_unfinished()
+                error.add_note(
+                    f"{str(folder)!r} stopped at step {step}; with that mended, the same command "
+                    "goes on from its last checkpoint"
+                )
             with contextlib.suppress(OSError):
-                status("failed", step, outside_cause(error) or f"{type(error).__name__}: {error}")
+                status("failed", step, cause or f"{type(error).__name__}: {error}")
             raise
         finally:
             for part in (profiler, checkpoints, writer):
