@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from experiments.benchmarks import ours
+from experiments.benchmarks.__main__ import NAMES
 from experiments.benchmarks.harness import Results, read
 from experiments.benchmarks.step import CASES
 from experiments.benchmarks.table import markdown, rows
@@ -16,6 +17,7 @@ from resinc import networks
 from resinc.data import DATASETS
 from resinc.train.state import variable_shapes
 
+ROOT = Path(__file__).parents[2]
 LINE = {"benchmark": "step", "case": "x", "cores": 1}
 
 
@@ -28,9 +30,8 @@ def test_a_tiny_step_is_compared_and_the_second_time_taken_from_the_file(tmp_pat
         f"--out={tmp_path}",
         "step",
     ]
-    root = Path(__file__).parents[2]
     first, second = (
-        subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
         for _ in range(2)
     )
     lines = read(tmp_path / "step.jsonl")
@@ -42,6 +43,15 @@ def test_a_tiny_step_is_compared_and_the_second_time_taken_from_the_file(tmp_pat
     assert "side ours" in first
     assert "side ours" not in second
     assert "| step: tiny, plain Flax's time / ours | 1 |" in second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "step"])
+def test_every_benchmark_runs_at_a_tiny_size(name, tmp_path):
+    command = [sys.executable, "-m", "experiments.benchmarks", "--quick", f"--out={tmp_path}", name]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert len(read(tmp_path / f"{name}.jsonl")) >= 1
+    assert f"| {name}: " in done.stdout
 
 
 @pytest.mark.parametrize("case", CASES)
