@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 
 def name() -> str:
@@ -19,3 +20,30 @@ def job() -> str:
         if os.environ.get(variable):
             return f"{scheduler} {os.environ[variable]}"
     return ""
+
+
+def boot() -> str:
+    """This machine since it was started; its name where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:
+        return name()
+
+
+def process_space() -> str:
+    """Whose process numbers are known here: those of a container are its own."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine lives."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -114,7 +115,7 @@ def test_checkpoint_of_other_model_is_refused(finished, tmp_path):
 def test_folder_in_use_is_refused(tmp_path):
     with (
         held(tmp_path),
-        pytest.raises(InputError, match="in use by another process"),
+        pytest.raises(InputError, match=f"in use by process {os.getpid()} on "),
     ):
         train(config(), tmp_path)
 
