@@ -33,7 +33,7 @@ ALLOWED = {
     "networks": EVERYWHERE | {"resinc.blocks", "resinc.ops"},
     "weights": EVERYWHERE | {"resinc.networks"},
     "data": EVERYWHERE,
-    "diagnostics": EVERYWHERE,
+    "diagnostics": EVERYWHERE | {"resinc.networks.paths"},
     "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.diagnostics", "resinc.ops"},
     "runs": LEAVES | {"resinc", "resinc.config"},
     "report": EVERYWHERE | {"resinc.runs"},

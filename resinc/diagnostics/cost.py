@@ -13,8 +13,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from resinc.diagnostics import naming
 from resinc.diagnostics.jaxpr_walk import Event, Value, walk
+from resinc.networks import paths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +99,10 @@ def cost(function: Callable[..., Any], params: Any, *inputs: Any) -> Cost:
 def _cost(function: Callable[..., Any], params: Any, state: Any, inputs: tuple[Any, ...]) -> Cost:
     """`state` is neither trained nor input: batch statistics."""
     closed = jax.make_jaxpr(function)(params, state, *inputs)
-    values = [Value(leaves=(path,)) for path in naming.leaf_paths(params)]
+    values = [Value(leaves=(path,)) for path in paths.leaf_paths(params)]
     values += [Value() for _ in jax.tree.leaves(state)]
     values += [Value(depth=0) for _ in jax.tree.leaves(inputs)]
-    arrays = dict(naming.flatten(params))
+    arrays = dict(paths.flatten(params))
     outputs, events = walk(closed.jaxpr, values, {k: v.size for k, v in arrays.items()})
     layers = _layers(events, arrays)
     return Cost(layers, max([0, *(value.depth for value in outputs)]))
@@ -112,11 +112,11 @@ def _layers(events: list[Event], arrays: dict[str, Any]) -> tuple[Layer, ...]:
     """Rows in order of first use; what is never used comes last, so that parameters add up."""
     owned: dict[str, list[str]] = {}
     for leaf in arrays:
-        owned.setdefault(naming.layer_of(leaf), []).append(leaf)
+        owned.setdefault(paths.layer_of(leaf), []).append(leaf)
     met: dict[str, list[Event]] = {}
     for event in events:
         path = f"{event.kind} without weights"
-        met.setdefault(naming.layer_of(event.leaf) if event.leaf else path, []).append(event)
+        met.setdefault(paths.layer_of(event.leaf) if event.leaf else path, []).append(event)
     rows = []
     for path in dict.fromkeys([*met, *owned]):
         here, leaves = met.get(path, []), owned.get(path, [])

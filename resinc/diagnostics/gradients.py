@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.diagnostics import naming
+from resinc.networks import paths
 
 
 def norms(grads: Any) -> Any:
@@ -21,7 +21,7 @@ def norms(grads: Any) -> Any:
     """
 
     def norm(path: Any, leaf: jax.Array) -> jax.Array:
-        first = 1 if naming.is_stacked(path) else 0
+        first = 1 if paths.is_stacked(path) else 0
         squares = jnp.square(leaf.astype(jnp.float32))
         return jnp.sqrt(jnp.sum(squares, axis=tuple(range(first, leaf.ndim))))
 
@@ -52,4 +52,4 @@ def by_layer(tree: Any) -> dict[str, float]:
 
     Stacks are taken apart.
     """
-    return {path: float(np.asarray(value)) for path, value in naming.flatten(tree)}
+    return {path: float(np.asarray(value)) for path, value in paths.flatten(tree)}

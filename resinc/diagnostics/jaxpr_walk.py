@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from resinc.diagnostics import naming
+from resinc.networks import paths
 
 
 class Value(NamedTuple):
@@ -107,7 +107,7 @@ def _scan(
     steps = range(equation.params["length"])
     for step in reversed(steps) if equation.params["reverse"] else steps:
         sliced = [
-            value._replace(leaves=tuple(naming.stacked_name(path, step) for path in value.leaves))
+            value._replace(leaves=tuple(paths.stacked_name(path, step) for path in value.leaves))
             for value in inputs[first:]
         ]
         outputs, more = walk(body, fixed + carry + sliced, sizes)

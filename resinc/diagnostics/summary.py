@@ -9,7 +9,7 @@ from rich.table import Table
 
 from resinc import output
 from resinc.diagnostics.cost import Cost, Layer
-from resinc.diagnostics.naming import GROUPS
+from resinc.networks.paths import GROUPS
 from resinc.registry import lookup
 
 HEADER = ("layer", "kind", "output shape", "parameters", "multiply-adds", "activations")

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.diagnostics.naming import depth_key
 from resinc.errors import InputError
+from resinc.networks.paths import depth_key
 from resinc.networks.stage import unstack
 from resinc.ops.layers import ConvUnit
 from resinc.ops.loss import mistakes

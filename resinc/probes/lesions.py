@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.diagnostics.naming import STACK, depth_key, stacked_name
+from resinc.networks.paths import STACK, depth_key, stacked_name
 from resinc.networks.stage import stack
 from resinc.ops.layers import Layers
 from resinc.ops.loss import mistakes

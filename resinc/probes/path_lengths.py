@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.diagnostics.naming import STACK
+from resinc.networks.paths import STACK
 from resinc.networks.stage import stack
 from resinc.networks.staged import StagedNetwork
 from resinc.ops.layers import Layers

@@ -11,8 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from resinc.diagnostics.naming import flatten, layer_of
 from resinc.errors import InputError
+from resinc.networks.paths import flatten, layer_of
 from resinc.networks.stage import unstack
 from resinc.probes.subject import STAGED, Subject
 

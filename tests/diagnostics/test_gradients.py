@@ -5,7 +5,8 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics import gradients, naming
+from resinc.diagnostics import gradients
+from resinc.networks import paths
 from resinc.networks.stage import unstack
 
 
@@ -23,7 +24,7 @@ def grads(scan):
 
 
 def test_norms_are_those_of_the_arrays_in_depth_order():
-    expected = {path: np.linalg.norm(leaf) for path, leaf in naming.flatten(grads(scan=False))}
+    expected = {path: np.linalg.norm(leaf) for path, leaf in paths.flatten(grads(scan=False))}
     for scan in (True, False):
         found = gradients.by_layer(jax.jit(gradients.norms)(grads(scan)))
         assert list(found) == list(expected)
@@ -41,7 +42,7 @@ def test_relative_updates_are_of_kernels_alone(scan):
     params = grads(scan)
     updates = jax.tree.map(lambda leaf: np.full_like(leaf, 0.5), params)
     found = gradients.by_layer(jax.jit(gradients.relative_updates)(updates, params))
-    weights = [(path, leaf) for path, leaf in naming.flatten(params) if path.endswith("/kernel")]
+    weights = [(path, leaf) for path, leaf in paths.flatten(params) if path.endswith("/kernel")]
     assert list(found) == [path for path, _ in weights]
     # A number of equal entries has the norm entry * sqrt(count).
     expected = [0.5 * leaf.size**0.5 / np.linalg.norm(leaf) for _, leaf in weights]

@@ -5,9 +5,9 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics import naming
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
+from resinc.networks import paths
 
 
 def build(variant="one_tower", classes=1000, **changes):
@@ -49,7 +49,7 @@ def test_224_pixels_become_55_27_13(variant):
 
 def test_order_of_names_is_the_order_of_computation():
     traced = [layer.path for layer in network_cost(build(), (224, 224, 3)).layers]
-    assert naming.layer_paths(shapes(build())) == traced
+    assert paths.layer_paths(shapes(build())) == traced
 
 
 @pytest.mark.parametrize("size", [63, 128, 299])

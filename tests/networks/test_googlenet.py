@@ -9,9 +9,9 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.blocks.inception import InceptionModule
-from resinc.diagnostics import naming
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
+from resinc.networks import paths
 from resinc.networks.googlenet import MODULES
 from resinc.networks.options import layers_of
 
@@ -106,7 +106,7 @@ def test_parameters_without_and_with_the_auxiliary_classifiers(variant, alone, w
 def test_order_of_names_is_the_order_of_computation():
     network = build("batch_norm")
     traced = [layer.path for layer in cost("batch_norm").layers]
-    names = naming.layer_paths(shapes(network)["params"])
+    names = paths.layer_paths(shapes(network)["params"])
     assert [n for n in names if n[:3] != "aux"] == [n for n in traced if n[:3] != "aux"]
 
 

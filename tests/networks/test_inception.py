@@ -5,9 +5,9 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics import naming
 from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
+from resinc.networks import paths
 from resinc.networks.inception_resnet import V1, V2
 from resinc.networks.stage import stack, unstack
 
@@ -55,7 +55,7 @@ def test_inception_v3_counts_without_and_with_its_auxiliary_classifier():
 def test_keras_forms_have_norms_without_scale(name, variant, parameters):
     variables = shapes(build(name, variant))
     assert count(variables) == parameters
-    assert not any(path.endswith("/scale") for path, _ in naming.flatten(variables["params"]))
+    assert not any(path.endswith("/scale") for path, _ in paths.flatten(variables["params"]))
 
 
 # Multiply-adds at 299x299: torchvision prints 5.713e9; timm 12.28e9 and 13.18e9.
@@ -76,8 +76,8 @@ def test_cost_and_order_of_layers(name, multiply_adds, printed, sizes):
     assert set(sizes) <= found
     assert last == sizes[-1]
     traced = [layer.path for layer in cost.layers if layer.calls]
-    paths = naming.layer_paths(shapes(network)["params"])
-    assert [path for path in paths if path[:3] != "aux"] == traced
+    names = paths.layer_paths(shapes(network)["params"])
+    assert [path for path in names if path[:3] != "aux"] == traced
 
 
 def test_v1_costs_about_as_much_as_inception_v3():

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from resinc.diagnostics.naming import flatten
 from resinc.errors import InputError
+from resinc.networks.paths import flatten
 from resinc.runs.lock import held
 from resinc.runs.provenance import read_provenance
 from resinc.train.assemble import assemble

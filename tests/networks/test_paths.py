@@ -8,8 +8,8 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.blocks import BLOCKS
-from resinc.diagnostics import naming
 from resinc.diagnostics.cost import network_cost
+from resinc.networks import paths
 from resinc.networks.stage import unstack
 
 
@@ -32,7 +32,7 @@ def test_stacks_come_apart_as_the_stage_takes_them_apart():
         dict(shapes(build(shortcut="B"))["params"]),
     )
     assert "blocks" in params["stage1"]
-    scanned, unrolled = naming.flatten(params), naming.flatten(unstack(params))
+    scanned, unrolled = paths.flatten(params), paths.flatten(unstack(params))
     assert [path for path, _ in scanned] == [path for path, _ in unrolled]
     for (path, a), (_, b) in zip(scanned, unrolled, strict=True):
         np.testing.assert_array_equal(a, b, err_msg=path)
@@ -46,11 +46,11 @@ def test_stacks_come_apart_as_the_stage_takes_them_apart():
 def test_order_of_names_is_the_order_of_computation(block, shortcut, scan):
     network = build(block=block, shortcut=shortcut, scan=scan)
     traced = [layer.path for layer in network_cost(network, (8, 8, 3)).layers]
-    assert naming.layer_paths(shapes(network)["params"]) == traced
+    assert paths.layer_paths(shapes(network)["params"]) == traced
 
 
 def test_numbers_sort_by_value():
-    paths = [
+    names = [
         "stem_conv",
         "stem_norm",
         *(f"stage1/block{i:02d}/conv1" for i in range(1, 120)),
@@ -62,19 +62,19 @@ def test_numbers_sort_by_value():
         "stage10/block01/conv1",
         "head",
     ]
-    shuffled = random.Random(0).sample(paths, len(paths))
-    assert sorted(shuffled, key=naming.depth_key) == paths
+    shuffled = random.Random(0).sample(names, len(names))
+    assert sorted(shuffled, key=paths.depth_key) == names
 
 
 def test_stacks_within_stacks_come_apart_from_the_outside():
     tree = {"blocks": {"blocks": {"w": np.arange(6).reshape(2, 3)}}}
-    flat = naming.flatten(tree)
+    flat = paths.flatten(tree)
     assert flat[3] == ("block03/block02/w", 3)
     assert len(flat) == 6
 
 
 def test_groups_of_a_path():
-    assert naming.block_of("stage1/block02/shortcut/conv") == "stage1/block02"
-    assert naming.stage_of("stage1/block02/shortcut/conv") == "stage1"
-    assert naming.block_of("stem_norm") == naming.stage_of("stem_conv") == "stem"
-    assert naming.block_of("inception3a/branch1/conv") == "inception3a"
+    assert paths.block_of("stage1/block02/shortcut/conv") == "stage1/block02"
+    assert paths.stage_of("stage1/block02/shortcut/conv") == "stage1"
+    assert paths.block_of("stem_norm") == paths.stage_of("stem_conv") == "stem"
+    assert paths.block_of("inception3a/branch1/conv") == "inception3a"
