@@ -22,6 +22,7 @@ from resinc.registry import lookup
 from resinc.runs.cell import write_labels
 from resinc.runs.files import write_json
 from resinc.runs.lock import is_held
+from resinc.runs.source import Source, comparable, relative
 from resinc.runs.status import CellState, read_status, state_of
 
 __all__ = ["Cell", "CellState", "Summary", "load_experiment", "run_sweep", "settings", "state_of"]
@@ -112,18 +113,25 @@ def check_configs(cells: Sequence[Cell], root: Path) -> None:
       InputError: names the cell and the differing fields.
     """
     for cell in cells:
-        config = config_lib.load(cell.recipe, cell.flags_in(root))
-        config_lib.check(config)
-        now = config_lib.to_dict(config)
+        config_lib.check(config_lib.load(cell.recipe, cell.flags_in(root)))
         path = root / cell.name / "config.json"
         if not path.exists():
             continue
-        differing = config_lib.differences(config_lib.from_json(path), now)
+        there = comparable(config_lib.to_dict(config_lib.from_json(path)), path.parent)
+        differing = config_lib.differences(there, _config_in(cell, root))
         if differing:
             raise InputError(
                 f"{str(path.parent)!r} holds a run of another config ({'; '.join(differing)}): "
                 "choose another sweep folder, or give the same settings"
             )
+
+
+def _config_in(cell: Cell, root: Path) -> dict[str, Any]:
+    """The config.json that a run of the cell writes in the sweep's folder."""
+    config = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root)))
+    if cell.start:
+        config["init_from"] = relative(Source(root / cell.start), root / cell.name)
+    return config
 
 
 def child_environment(root: Path, accelerated: bool) -> dict[str, str]:
@@ -259,7 +267,7 @@ def _write_about(
             "recipe": cell.recipe,
             "flags": cell.flags_in(root),
             "labels": dict(cell.labels),
-            "config": config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root))),
+            "config": _config_in(cell, root),
         }
         for cell in cells
     ]

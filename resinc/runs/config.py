@@ -5,8 +5,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from resinc.config import NOT_COMPARED, differences, from_json
+from resinc.config import NOT_COMPARED, differences, from_json, to_dict
 from resinc.errors import InputError
+from resinc.runs.source import comparable
 
 
 def check_config(
@@ -33,7 +34,7 @@ def check_config(
             f"{error}; if this folder is of the same run, delete that file: a checkpoint is "
             "compared with the config given all the same"
         ) from None
-    differing = differences(old, config, ignore)
+    differing = differences(comparable(to_dict(old), workdir), config, ignore)
     if differing:
         raise InputError(
             f"workdir {str(workdir)!r} holds a run of another config ({'; '.join(differing)}): "

@@ -5,13 +5,17 @@ from typing import Any, NamedTuple
 
 import jax
 
-from resinc import config as config_file
 from resinc import data, networks
 from resinc.errors import InputError
 from resinc.registry import lookup
+from resinc.runs import source as sources
 from resinc.runs.config import training_config
+from resinc.runs.files import read_object
+from resinc.runs.shape import fits
+from resinc.runs.source import Source
 from resinc.train import normalization
 from resinc.train.assemble import Machine
+from resinc.train.checkpoint import Checkpoints
 from resinc.train.grow import identity_blocks
 from resinc.train.parallel import AXIS
 from resinc.train.restore import read_weights
@@ -42,8 +46,8 @@ class Initial(NamedTuple):
     source: dict[str, Any]
 
 
-def from_run(machine: Machine) -> Initial:
-    """The weights that `config.init_from` names; compiles and writes nothing.
+def from_run(machine: Machine, source: Source | None = None) -> Initial:
+    """The weights that `source`, else `config.init_from`, names; compiles and writes nothing.
 
     A head of another number of classes is left to the seed; `config.init_extra` says what becomes
     of blocks that the other network has not.
@@ -53,9 +57,9 @@ def from_run(machine: Machine) -> Initial:
         difference in names or shapes.
     """
     named = machine.config.init_from
-    folder, which = _folder_and_step(named)
+    folder, which = source or sources.typed(named)
     try:
-        training_config(folder)
+        theirs = training_config(folder)
         step, variables = read_weights(folder, which)
     except InputError as error:
         raise InputError(f"init_from {named!r}: {error}") from None
@@ -68,12 +72,47 @@ def from_run(machine: Machine) -> Initial:
     matched = matched._replace(found=matched.found | grown, missing=missing)
     afresh, said = fit(machine, matched, ours, f"init_from {named!r}", new_head=True)
     afresh += rest
-    source = config_file.from_json(folder / "config.json")
     differs = normalization.difference(
-        machine.config, normalization.of_config(source, "the run that they are from")
+        machine.config, normalization.of_config(theirs, "the run that they are from")
     )
     said = "; ".join(filter(None, (f"starts from step {step} of {folder}", said, differs)))
-    return Initial(like, matched.found, afresh, said, {"folder": str(folder), "step": step})
+    origin = {"folder": str(folder), "step": step, "source_sha256": checksum(there)}
+    return Initial(like, matched.found, afresh, said, origin)
+
+
+def check_source(source: Source, workdir: Path) -> bool:
+    """Compare what a run would start from with what it did start from, by content.
+
+    Args:
+      source: as it is named now.
+      workdir: of the run, begun or not.
+
+    Returns:
+      Whether the weights are there and the same; False where it cannot be told.
+
+    Raises:
+      InputError: the checkpoint named now holds other weights.
+    """
+    begun_from = read_object(workdir / "provenance.json").get("init_from")
+    if begun_from is None or not fits(begun_from, {"source_sha256": str, "step": int}):
+        return False
+    sha256, step = begun_from["source_sha256"], begun_from["step"]
+    # By "latest" or "best" the run meant the checkpoint of that day.
+    which = source.which if source.which.isdigit() else str(step)
+    if int(which) not in Checkpoints(source.folder, read_only=True).steps():
+        return False
+    try:
+        _, variables = read_weights(source.folder, which)
+    except InputError:
+        return False  # Damaged since; the run may have checkpoints of its own.
+    now = checksum(flatten(variables))
+    if now != sha256:
+        raise InputError(
+            f"step {which} of {str(source.folder)!r} holds other weights than those that "
+            f"{str(workdir)!r} started from (sha256 {now[:12]} instead of {sha256[:12]}): name the "
+            "run it started from, or choose another workdir"
+        )
+    return True
 
 
 def _extra(
@@ -195,13 +234,6 @@ def _differ_in_classes_alone(matched: Match, ours: Flat, axes: dict[str, int]) -
         for path, other in matched.misshaped.items()
         if path in axes
     )
-
-
-def _folder_and_step(text: str) -> tuple[Path, str]:
-    folder, at, which = text.rpartition("@")
-    if at and (which in ("best", "latest") or which.isdigit()):
-        return Path(folder), which
-    return Path(text), "latest"
 
 
 def _spec(machine: Machine) -> data.Spec:

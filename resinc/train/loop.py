@@ -21,6 +21,7 @@ from resinc.data import normalize
 from resinc.data.order import batch_indices
 from resinc.diagnostics.gradients import by_layer
 from resinc.errors import outside_cause
+from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.files import write_json
 from resinc.runs.lock import held
@@ -29,7 +30,7 @@ from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
 from resinc.train.finite import name_parts
-from resinc.train.initial import from_run
+from resinc.train.initial import check_source, from_run
 from resinc.train.measure import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import training_step
@@ -70,16 +71,24 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
       InputError: the config, the data or the folder cannot be used; nothing was changed.
     """
     machine = assemble(config)
+    source = sources.typed(config.init_from, folder) if config.init_from else None
+    if source:
+        config = ConfigDict(config)
+        config.init_from = sources.relative(source, folder)
+        machine = machine._replace(config=config.lock())
     with held(folder):
-        check_config(folder, config_file.to_dict(config), uncompared(config))
+        ignore = uncompared(config)
+        if source and check_source(source, folder):
+            ignore += ("init_from",)  # By whatever name.
+        check_config(folder, config_file.to_dict(config), ignore)
         status = read_status(folder)
         if status.get("state") in ("done", "diverged"):
             return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
         splits = data.load(config.data)
         own = Checkpoints(folder, read_only=True).steps()
         # What has a checkpoint of its own no longer needs what it started from.
-        initial = from_run(machine) if config.init_from and not own else None
-        begin = find_start(machine, splits, initial, folder)
+        initial = from_run(machine, source) if source and not own else None
+        begin = find_start(machine, splits, initial, folder, ignore)
         write_json(folder / "config.json", config_file.to_dict(config))
         seconds = status.get("seconds", 0.0)
         return _run(machine, splits, begin, folder, seconds, profile_steps)

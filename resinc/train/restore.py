@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from resinc.config import differences
 from resinc.errors import InputError
+from resinc.runs.source import comparable
 from resinc.train.checkpoint import Checkpoints, UnreadableCheckpoint
 from resinc.train.state import State
 from resinc.weights.finite import refuse_non_finite
@@ -46,7 +47,7 @@ def newest_whole(
         try:
             saved = checkpoints.saved(step)
             checkpoints.validation_error(step)
-            differing = differences(saved.config, config, ignore)
+            differing = differences(comparable(saved.config, folder), config, ignore)
             differing += [f"data.{d}" for d in differences(saved.provenance["data"], data)]
             if differing:
                 raise InputError(

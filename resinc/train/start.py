@@ -8,7 +8,6 @@ import jax
 from resinc import config as config_file
 from resinc import data
 from resinc.errors import InputError
-from resinc.runs.config import uncompared
 from resinc.runs.files import read_object
 from resinc.runs.provenance import starts_of
 from resinc.train import provenance
@@ -29,7 +28,11 @@ class Start(NamedTuple):
 
 
 def find_start(
-    machine: Machine, splits: data.Splits, initial: Initial | None, folder: Path
+    machine: Machine,
+    splits: data.Splits,
+    initial: Initial | None,
+    folder: Path,
+    ignore: tuple[str, ...],
 ) -> Start:
     """Compute the state to go on from; compiles, and writes nothing.
 
@@ -38,6 +41,7 @@ def find_start(
       splits: its data.
       initial: weights to start from, where the run has no checkpoint yet.
       folder: workdir of the run.
+      ignore: dotted fields in which the config of a checkpoint may differ.
 
     Raises:
       InputError: the checkpoints there are damaged, of another run, or of another number of
@@ -54,7 +58,7 @@ def find_start(
         state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
         said = []
         resumed = newest_whole(
-            folder, state, config_file.to_dict(config), splits.provenance(), uncompared(config)
+            folder, state, config_file.to_dict(config), splits.provenance(), ignore
         )
     about: dict[str, Any] = {}
     if resumed:

@@ -131,3 +131,84 @@ def test_a_resumed_run_no_longer_needs_its_source(source, tmp_path):
     origins = [json.loads((f / "provenance.json").read_text())["init_from"] for f in (cut, whole)]
     assert origins[0] == origins[1]
     assert losses(cut) == losses(whole)
+
+
+def cut_off(whole, folder):
+    """The run as if it had been killed after step 3."""
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / "checkpoints" / "6")
+    status = json.loads((folder / "status.json").read_text()) | {"state": "running", "step": 3}
+    (folder / "status.json").write_text(json.dumps(status))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(source, tmp_path_factory):
+    """A sweep of two runs, the second from the first, killed after step 3 of 6."""
+    root = tmp_path_factory.mktemp("pair") / "sweep"
+    shutil.copytree(source, root / "first")
+    whole = run(root / "whole", init_from=str(root / "first"))
+    cut_off(whole, root / "second")
+    return root
+
+
+def test_what_a_run_starts_from_is_stored_relative_to_it(pair, source, tmp_path, monkeypatch):
+    assert json.loads((pair / "second" / "config.json").read_text())["init_from"] == "../first"
+    monkeypatch.chdir(source.parent)
+    run(tmp_path / "best", init_from="run@best", steps=1)
+    stored = json.loads((tmp_path / "best" / "config.json").read_text())["init_from"]
+    assert stored.startswith("../")
+    assert stored.endswith("/run@best")
+
+
+@pytest.mark.parametrize("way", ["moved", "linked", "relative"])
+def test_a_sweep_that_was_moved_goes_on(way, pair, tmp_path, monkeypatch):
+    root = tmp_path / "sweep"
+    if way == "linked":
+        shutil.copytree(pair, tmp_path / "real")
+        root.symlink_to(tmp_path / "real")
+    else:
+        shutil.copytree(pair, root)
+    monkeypatch.chdir(root)
+    run(root / "second", init_from="first" if way == "relative" else str(root / "first"))
+    jax.tree.map(
+        np.testing.assert_array_equal, final_state(root / "second"), final_state(pair / "whole")
+    )
+
+
+def test_a_run_of_an_older_version_that_was_moved_goes_on(pair, tmp_path):
+    """It stored where its source lay that day, absolute, and no checksum of it."""
+    root = tmp_path / "sweep"
+    shutil.copytree(pair, root)
+    for name, change in (
+        ("config.json", lambda old: old | {"init_from": "/somewhere/else/first"}),
+        ("provenance.json", lambda old: old | {"init_from": {"folder": "/x", "step": 30}}),
+    ):
+        path = root / "second" / name
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    run(root / "second", init_from=str(root / "first"))
+
+
+def test_a_source_of_another_name_is_the_same_by_its_weights(pair, tmp_path):
+    root = tmp_path / "sweep"
+    shutil.copytree(pair, root)
+    (root / "first").rename(root / "base")
+    run(root / "second", init_from=str(root / "base"))
+    assert json.loads((root / "second" / "config.json").read_text())["init_from"] == "../base"
+
+
+def test_a_source_that_holds_other_weights_now_is_refused(pair, tmp_path):
+    root = tmp_path / "sweep"
+    shutil.copytree(pair, root)
+    shutil.rmtree(root / "first" / "checkpoints" / "30")
+    shutil.copytree(root / "first" / "checkpoints" / "10", root / "first" / "checkpoints" / "30")
+    with pytest.raises(InputError, match=r"holds other weights than those that .* started from"):
+        run(root / "second", init_from=str(root / "first"))
+
+
+def test_a_folder_whose_name_ends_like_a_checkpoint_is_itself(source, tmp_path):
+    shutil.copytree(source, tmp_path / "run@15")
+    tuned = run(tmp_path / "tuned", init_from=str(tmp_path / "run@15"), steps=1)
+    assert json.loads((tuned / "provenance.json").read_text())["init_from"]["step"] == 30
+    tuned = run(tmp_path / "again", init_from=str(tmp_path / "run@15") + "@15", steps=1)
+    assert json.loads((tuned / "provenance.json").read_text())["init_from"]["step"] == 15
