@@ -26,8 +26,13 @@ def stacked_name(path: str, index: int) -> str:
     names = path.split("/")
     if STACK in names:
         # Block 1 may change the shape, so it is never in the stack.
-        names[names.index(STACK)] = f"block{index + 2:02d}"
+        names[names.index(STACK)] = block_name(index + 2)
     return "/".join(names)
+
+
+def block_name(number: int) -> str:
+    """Of a stage's block, counted from 1: block01."""
+    return f"block{number:02d}"
 
 
 def depth_key(path: str) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from resinc.networks.paths import STACK, block_name, depth_key
 from resinc.ops.layers import Layers
 
 
@@ -48,12 +49,12 @@ class Stage(nn.Module):
 
         if self.remat:
             run = nn.remat(run, prevent_cse=not self.scan)
-        first = self.block(self.layers, self.features, self.stride, name="block01")
+        first = self.block(self.layers, self.features, self.stride, name=block_name(1))
         x = run(first, x, gain(0))
         if self.scan and self.size > 1 and self.remat and self._trains():
             return self._in_segments(x, gains)
         if self.scan and self.size > 1:
-            blocks = self.block(self.layers, self.features, name="blocks")
+            blocks = self.block(self.layers, self.features, name=STACK)
             loop = nn.scan(
                 lambda block, x, gain: (run(block, x, gain), None),
                 variable_axes={"params": 0, "batch_stats": 0},
@@ -63,7 +64,7 @@ class Stage(nn.Module):
             x, _ = loop(blocks, x, None if gains is None else gains[1:])
             return x
         for i in range(2, self.size + 1):
-            block = self.block(self.layers, self.features, name=f"block{i:02d}")
+            block = self.block(self.layers, self.features, name=block_name(i))
             x = run(block, x, gain(i - 1))
         return x
 
@@ -144,10 +145,10 @@ def unstack(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Scanned variables -> unrolled: every `blocks` [n-1, ...] becomes `block02` .. `blockn`."""
     out: dict[str, Any] = {}
     for name, child in tree.items():
-        if name == "blocks":
+        if name == STACK:
             length = jax.tree.leaves(child)[0].shape[0]
             for i in range(length):
-                out[f"block{i + 2:02d}"] = jax.tree.map(lambda leaf, i=i: leaf[i], child)
+                out[block_name(i + 2)] = jax.tree.map(lambda leaf, i=i: leaf[i], child)
         else:
             out[name] = unstack(child) if isinstance(child, Mapping) else child
     return out
@@ -155,15 +156,13 @@ def unstack(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def stack(tree: Mapping[str, Any]) -> dict[str, Any]:
     """Unrolled variables -> scanned: the inverse of `unstack`."""
-    if "block02" not in tree:
+    if block_name(2) not in tree:
         return {
             name: stack(child) if isinstance(child, Mapping) else child
             for name, child in tree.items()
         }
     # By number, not by name: block100 follows block99.
-    rest = sorted(
-        (n for n in tree if n[:5] == "block" and n != "block01"), key=lambda n: int(n[5:])
-    )
+    rest = sorted((n for n in tree if n[:5] == "block" and n != block_name(1)), key=depth_key)
     out = {name: child for name, child in tree.items() if name not in rest}
-    out["blocks"] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[tree[n] for n in rest])
+    out[STACK] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[tree[n] for n in rest])
     return out

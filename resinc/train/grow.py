@@ -12,6 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from resinc.errors import InputError
+from resinc.networks.paths import block_name
 from resinc.weights.variables import Flat
 
 BLOCKS = ("plain", "residual")
@@ -76,7 +77,7 @@ def arriving(there: Flat, stage: str) -> tuple[np.ndarray, np.ndarray]:
     (b^2 + s^2) P(b/s) + b s p(b/s), p and P the standard normal density and distribution.
     """
     numbers = {int(m[3]) for path in there if (m := _IN_BLOCK.fullmatch(path)) and m[2] == stage}
-    last = f"params/{stage}/block{max(numbers):02d}/norm2"
+    last = f"params/{stage}/{block_name(max(numbers))}/norm2"
     bias = np.asarray(there[f"{last}/bias"], np.float64)
     deviation = np.maximum(np.abs(np.asarray(there[f"{last}/scale"], np.float64)), 1e-12)
     # P and p; scipy would take every run half a second to import.
