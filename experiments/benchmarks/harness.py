@@ -1,13 +1,15 @@
 """Processes that take turns, and the lines that say how long each took."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +87,21 @@ class Worker:
     def __init__(self, module: str, cores: int, **arguments: Any):
         if module == "torch_twin" and importlib.util.find_spec("torch") is None:
             raise Absent("PyTorch is not installed; `make parity` does that")
-        spec = {"module": module, "cores": available_cores()[:cores], "arguments": arguments}
-        command = [sys.executable, "-m", "experiments.benchmarks.worker", json.dumps(spec)]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        spec = {"module": module, "arguments": arguments}
+        start = "from experiments.benchmarks.worker import main; main()"
+        if module == "flax_twin":  # Plain: JAX starts without the flags that importing resinc sets.
+            start = f"import jax; jax.devices(); {start}"
+        # Of the user's alone: what resinc adds depends on the cores, and each side has its own.
+        flags = re.sub(r"--xla_cpu_experimental_ynn\S*", "", os.environ.get("XLA_FLAGS", ""))
+        with pinned(available_cores()[:cores]):
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", start, json.dumps(spec)],
+                cwd=ROOT,
+                env=os.environ | {"OMP_NUM_THREADS": str(cores), "XLA_FLAGS": flags},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
         self.about = self._answer()
 
     def turn(self) -> dict[str, float]:
@@ -108,6 +120,20 @@ class Worker:
             if line.startswith("{"):
                 return json.loads(line)
         raise RuntimeError(f"a worker ended with status {self._process.wait()}: see above")
+
+
+@contextlib.contextmanager
+def pinned(cores: Sequence[int]) -> Iterator[None]:
+    """Processes that are started inside have these cores from their first instruction."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def read(path: Path) -> Iterable[dict[str, Any]]:

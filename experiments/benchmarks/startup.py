@@ -21,7 +21,7 @@ def run(results: Results, quick: bool = False) -> None:
     command = [sys.executable, "-m", "resinc", "train", "--config=configs/cifar.py:depth=20"]
     fields = {"steps": 1, "log_every_steps": 1, "data.name": name}
     if quick:
-        fields |= {"model.depth": 8, "model.width": 4, "batch_size": 2}
+        fields |= {"model.depth": 8, "model.width": 4, "batch_size": 2, "parallel.replicas": 1}
     command += [f"--config.{field}={value}" for field, value in fields.items()]
     if results.has(case=f"resnet-20 on {name}"):
         return

@@ -3,20 +3,16 @@
 import importlib
 import json
 import math
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 LEAST_SECONDS = 0.3  # Of one turn.
 
 
-def main(spec: dict[str, Any]) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, spec["cores"])  # Before a library counts the cores.
-    os.environ["OMP_NUM_THREADS"] = str(len(spec["cores"]))
+def main() -> None:
+    spec = json.loads(sys.argv[1])
     module = importlib.import_module(f"experiments.benchmarks.{spec['module']}")
     call, about = module.prepare(**spec["arguments"])
     call()  # Compiles, or warms up.
@@ -36,7 +32,3 @@ def timed(call: Callable[[], None], calls: int) -> dict[str, float]:
         "seconds": (time.perf_counter() - begun) / calls,
         "cpu_seconds": (time.process_time() - cpu) / calls,
     }
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
