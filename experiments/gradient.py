@@ -265,13 +265,19 @@ def show(rows: Sequence[Row], recipe: Recipe) -> list[Panel]:
     speed = Panel("how fast layers learn", layer, "update / weights (log)", in_training(_speed))
     return [
         at_start._replace(log_y=True),
-        Panel("as training proceeds", "step", "decades lost per layer", in_training(_slopes)),
+        Panel(
+            "as training proceeds",
+            "step",
+            "fading (decades per layer)",
+            in_training(_slopes),
+        ),
         speed._replace(log_y=True),
         Panel(
             "by which paths it comes",
             "through at most so many of 27 blocks",
             "part of the gradient (%)",
             [*curves(TRAINED, _by_length, "residual")],
+            x_ticks=(0, 9, 18, 27),
         ),
     ]
 

@@ -189,7 +189,7 @@ def show(rows: Sequence[Row], dataset: str) -> list[Panel]:
 
     errors = {
         "plain, 20 layers": PLAIN_20,
-        "plain, these grown to 56": GROWN,
+        "plain, 20 grown to 56": GROWN,
         "plain, 56 from scratch": PLAIN_56,
         "plain, 56 from near the identity": STARTS["dirac"],
         "plain, 56 from linear": STARTS["looks_linear"],

@@ -4,6 +4,7 @@ No pyplot: it keeps global state and looks for a display.
 """
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from textwrap import fill
@@ -11,9 +12,10 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from resinc.report.chart import Line, Panel
 
@@ -67,15 +69,19 @@ def colours(keys: Sequence[int]) -> dict[int, str]:
 
 
 def draw(panels: Sequence[Panel], tall: bool) -> Figure:
-    """A row of panels, or for narrow screens a column."""
-    count = len(panels)
-    size = (4.6, 4.3 * count) if tall else (4.7 * count, 4.4)
+    """Two panels a row, or for narrow screens one: at 900 pixels no letter is below 9 points."""
+    columns = 1 if tall else min(len(panels), 2)
+    rows = math.ceil(len(panels) / columns)
+    size = (4.6, 4.3 * rows) if tall else (4.7 * columns, 4.4 * rows)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained", facecolor="none")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.18)  # type: ignore[union-attr, call-arg]
-        axes = figure.subplots(count if tall else 1, 1 if tall else count, squeeze=False)
-        for ax, panel in zip(axes.flat, panels, strict=True):
-            _draw_panel(ax, panel)
+        axes = figure.subplots(rows, columns, squeeze=False).flat
+        for ax, panel in itertools.zip_longest(axes, panels):
+            if panel is None:
+                ax.remove()
+            else:
+                _draw_panel(ax, panel)
     return figure
 
 
@@ -147,8 +153,10 @@ def _stroke(line: Line) -> dict[str, Any]:
 def _fit_axes(ax: Axes, panel: Panel) -> None:
     if panel.log_x:
         ax.set_xscale("log")
+        _log_ticks(ax.xaxis)
     if panel.log_y:
         ax.set_yscale("log")
+        _log_ticks(ax.yaxis)
     if panel.names:
         ax.set_yticks(range(len(panel.names)), [fill(name, 18) for name in panel.names])
         ax.set_ylim(len(panel.names) - 0.5, -0.5)
@@ -164,6 +172,15 @@ def _fit_axes(ax: Axes, panel: Panel) -> None:
     elif not panel.log_x:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.xaxis.set_major_formatter(FuncFormatter(_thousands))
+
+
+def _log_ticks(axis: Axis) -> None:
+    """Decades; of fewer than two also 2 and 5, and as plain numbers. Minor ones have no room."""
+    low, high = axis.get_view_interval()
+    if low > 0 and high / low < 100:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _columns(handles: Sequence[Line2D]) -> int:
