@@ -1,53 +1,157 @@
+import contextlib
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.ops import conv
+from resinc.ops import conv, conv_cpu
+
+# Image, channels -> features, kernel, stride, padding, groups.
+CASES = [
+    ((8, 8), (4, 7), (3, 3), 1, "SAME", 1),
+    ((6, 8), (3, 16), (3, 3), 1, "SAME", 1),  # Paired pixels.
+    ((6, 7), (3, 16), (3, 3), 1, "SAME", 1),  # An odd width cannot be paired.
+    ((2, 2), (6, 5), (3, 3), 1, "SAME", 1),  # Few pixels: one matrix product.
+    ((5, 7), (2, 40), (5, 3), 1, "SAME", 1),
+    ((9, 6), (3, 4), (1, 7), 1, "SAME", 1),
+    ((9, 9), (3, 4), (7, 7), 2, "SAME", 1),
+    ((8, 11), (5, 6), (3, 3), 2, "SAME", 1),
+    ((7, 8), (5, 6), (5, 5), 3, "SAME", 1),
+    ((8, 8), (4, 6), (3, 3), 2, "VALID", 1),
+    ((9, 8), (4, 6), (3, 5), 1, "VALID", 1),
+    ((9, 9), (4, 6), (2, 2), 2, "SAME", 1),  # Even kernels pad as XLA does.
+    ((6, 6), (3, 9), (1, 1), 1, "SAME", 1),
+    ((5, 6), (9, 3), (1, 1), 2, "SAME", 1),
+    ((6, 6), (64, 64), (3, 3), 1, "SAME", 8),  # Two blocks of four groups.
+    ((6, 6), (6, 12), (3, 3), 2, "SAME", 6),
+    ((4, 4), (8, 6), (1, 1), 1, "SAME", 2),
+]
 
 
-def tensors(shape, kernel, seed=0):
-    x, w = np.random.RandomState(seed).randn(*shape), np.random.RandomState(seed + 1).randn(*kernel)
-    return jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32)
+def draw(*shapes, dtype=jnp.float32):
+    random = np.random.RandomState(0)
+    return [jnp.asarray(random.randn(*shape), dtype) for shape in shapes]
 
 
-# 64x16x16x16 patches exceed the piece that is made at a time, so the gradient is summed by parts.
-@pytest.mark.parametrize(
-    ("shape", "kernel"),
-    [
-        ((4, 2, 2, 6), (3, 3, 6, 5)),
-        ((6, 8, 8, 4), (3, 3, 4, 7)),
-        ((64, 16, 16, 16), (3, 3, 16, 8)),
-        ((3, 5, 7, 2), (5, 3, 2, 4)),
-        ((4, 6, 6, 3), (1, 1, 3, 9)),
-    ],
-)
-def test_convolution_and_gradients_equal_xla(shape, kernel):
-    x, w = tensors(shape, kernel)
-    projection = jnp.asarray(np.random.RandomState(2).randn(*shape[:3], kernel[-1]), jnp.float32)
-
-    def value(function):
-        return jax.value_and_grad(lambda x, w: jnp.sum(function(x, w) * projection), (0, 1))(x, w)
-
-    ours, xla = value(conv.conv2d), value(conv._xla_conv)
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(xla), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * float(jnp.abs(b).max()))
+def exact(x, kernel, g, stride, pads, groups):
+    """Convolution and both gradients in float64, tap by tap."""
+    x, kernel, g = (np.asarray(a, np.float64) for a in (x, kernel, g))
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    (_, h, w, features), (kh, kw, c, _) = g.shape, kernel.shape
+    y, dx, dk = np.zeros(g.shape), np.zeros(padded.shape), np.zeros(kernel.shape)
+    for i, j, n in itertools.product(range(kh), range(kw), range(groups)):
+        at = (slice(None), slice(i, i + stride * h, stride), slice(j, j + stride * w, stride))
+        rows = slice(n * c, (n + 1) * c)
+        columns = slice(n * features // groups, (n + 1) * features // groups)
+        seen = padded[at][:, :h, :w, rows]
+        y[..., columns] += seen @ kernel[i, j][:, columns]
+        dx[at][:, :h, :w, rows] += g[..., columns] @ kernel[i, j][:, columns].T
+        dk[i, j][:, columns] = np.einsum("bhwc,bhwd->cd", seen, g[..., columns])
+    (top, bottom), (left, right) = pads
+    return y, dx[:, top : dx.shape[1] - bottom, left : dx.shape[2] - right], dk
 
 
-def test_weight_gradient_is_summed_by_parts_in_the_large_case(monkeypatch):
-    x, _ = tensors((8, 4, 4, 2), (3, 3, 2, 2))
-    whole = conv._kernel_gradient_dots(x, x, (3, 3, 2, 2))
-    monkeypatch.setattr(conv, "_PATCH_BYTES", 1)
-    jaxpr = jax.make_jaxpr(lambda x: conv._kernel_gradient_dots(x, x, (3, 3, 2, 2)))(x)
-    assert "scan" in str(jaxpr)
-    parts = conv._kernel_gradient_dots(x, x, (3, 3, 2, 2))
-    np.testing.assert_allclose(whole, parts, rtol=1e-5, atol=1e-5)
+def case_tensors(case, dtype=jnp.float32):
+    """x, kernel, and (stride, pads, groups) as `conv2d` works them out."""
+    size, (channels, features), window, stride, padding, groups = case
+    x, kernel = draw((3, *size, channels), (*window, channels // groups, features), dtype=dtype)
+    pads = jax.lax.padtype_to_pads(size, window, (stride, stride), padding)
+    if padding == "SAME" and window[0] % 2 and window[1] % 2:
+        pads = [(window[0] // 2,) * 2, (window[1] // 2,) * 2]
+    return x, kernel, (stride, pads, groups)
+
+
+def value_and_gradients(function, x, kernel):
+    """Of function(x, kernel), for a cotangent that differs from element to element."""
+
+    @jax.jit
+    def run(x, kernel):
+        y, pull = jax.vjp(function, x, kernel)
+        (g,) = draw(y.shape, dtype=y.dtype)
+        return g, (y, *pull(g))
+
+    return run(x, kernel)
+
+
+def assert_close(found, wanted, tolerance):
+    for a, b in zip(found, wanted, strict=True):
+        assert a.shape == b.shape
+        error = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).max()
+        assert error <= tolerance * np.abs(b).max()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_convolution_and_gradients_are_exact_to_rounding(case):
+    x, kernel, options = case_tensors(case)
+    _, _, _, stride, padding, groups = case
+    g, ours = value_and_gradients(
+        lambda x, k: conv.conv2d(x, k, stride, padding, groups), x, kernel
+    )
+    assert_close(ours, exact(x, kernel, g, *options), 1e-5)
+    # Nor is the plain path, of other platforms, anything else.
+    _, plain = value_and_gradients(lambda x, k: conv.xla_conv(x, k, *options), x, kernel)
+    if case[2] != (1, 1):  # Of which conv2d leaves out pixels beforehand.
+        assert_close(ours, plain, 1e-5)
+
+
+@pytest.mark.parametrize("case", [CASES[1], CASES[7], CASES[14]], ids=str)
+def test_bfloat16_sums_in_float32(case):
+    x, kernel, options = case_tensors(case, jnp.bfloat16)
+    _, _, _, stride, padding, groups = case
+    g, ours = value_and_gradients(
+        lambda x, k: conv.conv2d(x, k, stride, padding, groups), x, kernel
+    )
+    assert {a.dtype for a in ours} == {jnp.dtype(jnp.bfloat16)}
+    assert_close(ours, exact(x, kernel, g, *options), 2**-7)
+
+
+def test_gradients_under_vmap_are_those_of_each_member():
+    x, kernel = draw((2, 3, 6, 6, 4), (3, 3, 4, 5))
+
+    def gradients(x):
+        return value_and_gradients(conv.conv2d, x, kernel)[1]
+
+    together = jax.vmap(gradients)(x)
+    for i in range(2):
+        assert_close([a[i] for a in together], gradients(x[i]), 1e-6)
+
+
+def test_gradients_inside_scan_and_remat_are_those_outside():
+    x, kernels = draw((3, 6, 6, 4), (2, 3, 3, 4, 4))
+    block = jax.checkpoint(lambda x, kernel: (jnp.sin(conv.conv2d(x, kernel)), None))
+
+    def scanned(x, kernels):
+        return jax.lax.scan(block, x, kernels)[0]
+
+    def unrolled(x, kernels):
+        for kernel in kernels:
+            x = jnp.sin(conv.conv2d(x, kernel))
+        return x
+
+    looped, flat = (value_and_gradients(f, x, kernels)[1] for f in (scanned, unrolled))
+    assert_close(looped, flat, 1e-5)
+
+
+def test_weight_gradient_is_compiled_apart_and_right_without_the_means(monkeypatch):
+    x, kernel = draw((2, 6, 6, 3), (3, 3, 3, 4))
+
+    def run(kernel):
+        return value_and_gradients(conv.conv2d, x, kernel)[1]
+
+    apart = run(kernel)
+    assert 'inlineable = "false"' in jax.jit(run).lower(kernel).as_text()
+    monkeypatch.setattr(conv_cpu, "set_xla_metadata", lambda **_: contextlib.nullcontext())
+    jax.clear_caches()
+    assert "inlineable" not in jax.jit(run).lower(kernel).as_text()
+    assert_close(run(kernel), apart, 1e-6)
 
 
 @pytest.mark.parametrize("size", [7, 8])
 def test_stride_two_pads_as_the_papers_do(size):
     """Output pixel 0 sees input pixels -1, 0 and 1: XLA's own "SAME" would start at 0 for even."""
-    x, w = tensors((1, size, size, 1), (3, 3, 1, 1))
+    x, w = draw((1, size, size, 1), (3, 3, 1, 1))
     y = conv.conv2d(x, w, stride=2)
     assert y.shape == (1, (size + 1) // 2, (size + 1) // 2, 1)
     np.testing.assert_allclose(y[0, 0, 0, 0], jnp.sum(x[0, :2, :2, 0] * w[1:, 1:, 0, 0]), rtol=1e-5)

@@ -1,0 +1,283 @@
+"""A 2-D convolution and its gradients in the forms in which XLA's CPU back end is fast.
+
+Measured with jax 0.10.2 on one core, batch 128, float32, in milliseconds:
+
+| | 32x32x16 | 16x16x32 | 8x8x64 |
+| --- | --- | --- | --- |
+| weight gradient by XLA, in the step it stands in | 29.6 | 21.3 | 14.8 |
+| weight gradient here | 8.9 | 5.6 | 4.7 |
+| forward by XLA | 9.6 | 4.2 | 4.0 |
+| forward here | 5.8 | 4.2 | 4.0 |
+
+All sums agree with float64 to 1e-5 of the largest element. `stride` is that of both axes; `pads`
+are the zeros (or, negative, the pixels taken off) before and after rows and columns.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_batching import sequential_vmap
+
+try:
+    from jax.experimental.xla_metadata import set_xla_metadata
+except ImportError:  # It is experimental. Without it all is right, and slower.
+
+    def set_xla_metadata(  # type: ignore[misc]
+        **metadata: str,
+    ) -> contextlib.AbstractContextManager:
+        return contextlib.nullcontext()
+
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+# Below 4x4 pixels XLA's convolution loses to one matrix product (2x2x64: 3.6 ms against 1.0).
+_FEW_PIXELS = 16
+# Columns that a matrix product wants: with fewer features, pixels are paired; groups are joined.
+_COLUMNS = 32
+
+
+def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: int) -> jax.Array:
+    """[b, h, w, c], [kh, kw, c / groups, c'] -> [b, h', w', c']."""
+    if groups > 1:
+        parts = zip(_split(x, kernel, groups), _dense_blocks(kernel, groups), strict=True)
+        return jnp.concatenate([forward(*part, stride, pads, 1) for part in parts], axis=-1)
+    kh, kw = kernel.shape[:2]
+    h, w = _size(x, kernel, stride, pads)
+    if stride == 1 and (kh == kw == 1 or h * w < _FEW_PIXELS):
+        return _patches(x, (kh, kw), (h, w), pads) @ kernel.reshape(-1, kernel.shape[-1])
+    if stride == 1 and w % 2 == 0 and kernel.shape[-1] <= _COLUMNS // 2:
+        return _paired(x, kernel, (h, w), pads)
+    return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
+
+
+def gradients(
+    x: jax.Array, kernel: jax.Array, g: jax.Array, stride: int, pads: Pads, groups: int
+) -> tuple[jax.Array, jax.Array]:
+    """Of x and of the kernel, given that of the result, g [b, h', w', c']."""
+    shape = kernel.shape
+    if groups == 1:
+        by_input = _input_gradient(g, kernel, x.shape, stride, pads)
+        by_kernel = _kernel_gradient(x, g, shape, stride, pads)
+        return by_input, by_kernel.astype(kernel.dtype)
+    dense = _dense_blocks(kernel, groups)
+    count, m = len(dense), groups // len(dense)
+    cotangents = jnp.split(g, count, axis=-1)
+    pairs = [
+        gradients(x, block, g, stride, pads, 1)
+        for x, block, g in zip(_split(x, kernel, groups), dense, cotangents, strict=True)
+    ]
+    by_input = jnp.concatenate([pair[0] for pair in pairs], axis=-1)
+    # What lies off a block's diagonal is no weight.
+    diagonal = [
+        jnp.diagonal(pair[1].reshape(*shape[:2], m, shape[2], m, -1), axis1=2, axis2=4)
+        for pair in pairs
+    ]
+    by_kernel = jnp.stack([jnp.moveaxis(block, -1, 3) for block in diagonal], axis=3)
+    return by_input, by_kernel.reshape(shape)
+
+
+def _size(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads) -> tuple[int, int]:
+    """Pixels of the result."""
+    h, w = (
+        (size + before + after - k) // stride + 1
+        for size, k, (before, after) in zip(x.shape[1:3], kernel.shape[:2], pads, strict=True)
+    )
+    return h, w
+
+
+def _patches(x: jax.Array, window: tuple[int, int], size: tuple[int, int], pads: Pads) -> jax.Array:
+    """[b, h, w, c] -> [b, *size, kh * kw * c]: what a window sees at each pixel."""
+    (kh, kw), (h, w) = window, size
+    padded = _pad(x, pads)
+    shifts = [padded[:, i : i + h, j : j + w] for i in range(kh) for j in range(kw)]
+    return shifts[0] if len(shifts) == 1 else jnp.concatenate(shifts, axis=-1)
+
+
+def _pad(x: jax.Array, pads: Pads) -> jax.Array:
+    (top, bottom), (left, right) = pads
+    zero = jnp.zeros((), x.dtype)
+    return lax.pad(x, zero, ((0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)))
+
+
+def _paired(x: jax.Array, kernel: jax.Array, size: tuple[int, int], pads: Pads) -> jax.Array:
+    """Stride 1, even width: two neighbouring pixels of a row as one of twice the features."""
+    kh, kw, c, features = kernel.shape
+    pair = jnp.stack(
+        [jnp.pad(kernel, ((0, 0), (q, 1 - q), (0, 0), (0, 0))) for q in (0, 1)], axis=3
+    )
+    y = lax.conv_general_dilated(
+        x,
+        pair.reshape(kh, kw + 1, c, 2 * features),
+        (1, 2),
+        pads,
+        dimension_numbers=DIMENSIONS,
+    )
+    return y.reshape(x.shape[0], *size, features)
+
+
+def _outlined(function: Callable) -> Callable:
+    """Compiled apart from what stands around it.
+
+    Inlined, the copies that lay out a weight gradient's operands are fused with what makes these
+    (BatchNorm's backward pass) and take six times as long; XLA drops optimisation barriers before
+    it fuses, but keeps this call.
+    """
+
+    def call(*args, **kwargs):
+        with set_xla_metadata(inlineable="false"):
+            return function(*args, **kwargs)
+
+    return functools.wraps(function)(call)
+
+
+def _kernel_gradient(
+    x: jax.Array, g: jax.Array, shape: tuple[int, ...], stride: int, pads: Pads
+) -> jax.Array:
+    """[b, h, w, c], [b, h', w', c'] -> float32 `shape` [kh, kw, c, c']."""
+    one = _pointwise_kernel_gradient if shape[:2] == (1, 1) else _spatial_kernel_gradient
+
+    # One member after the other under vmap: JAX would make it a convolution of groups, which takes
+    # seconds.
+    @sequential_vmap
+    def gradient(x: jax.Array, g: jax.Array) -> jax.Array:
+        return _outlined(one)(x, g, tuple(shape), stride, pads)
+
+    return gradient(x, g)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _pointwise_kernel_gradient(x, g, shape, stride, pads):
+    """Of 1x1: a matrix product, with the larger side in its rows."""
+    c, features = shape[2:]
+    x, g = _pad(x, pads).reshape(-1, c), g.reshape(-1, features)
+    if c > features:
+        y = jnp.matmul(g.T, x, preferred_element_type=jnp.float32).T
+    else:
+        y = jnp.matmul(x.T, g, preferred_element_type=jnp.float32)
+    return y.reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _spatial_kernel_gradient(x, g, shape, stride, pads):
+    """A 1-D convolution over rows: examples and columns are channels, g is the kernel.
+
+    Shifts along the columns are features of g. With a stride, x is cut into stride^2 phases, in
+    which the kernel's pixels lie side by side: pixel i is phase (i - pad) mod stride, shifted by
+    (i - pad) div stride.
+    """
+    kh, kw, c, features = shape
+    b, rows, columns = g.shape[:3]
+    (top, _), (left, _) = pads
+    h, w = (-(-size // stride) for size in x.shape[1:3])
+    row0, column0 = -top // stride, -left // stride
+    row_shifts = (kh - 1 - top) // stride - row0 + 1
+    column_shifts = (kw - 1 - left) // stride - column0 + 1
+    zero = jnp.zeros((), g.dtype)
+    # As a sum it is one pass over memory; a concatenation along the last axis takes ten times that.
+    shifts = (
+        lax.pad(
+            g,
+            zero,
+            (
+                (0, 0, 0),
+                (0, 0, 0),
+                (column0 + n, w - columns - column0 - n, 0),
+                (n * features, (column_shifts - 1 - n) * features, 0),
+            ),
+        )
+        for n in range(column_shifts)
+    )
+    shifted = functools.reduce(jnp.add, shifts)
+    y = lax.conv_general_dilated(
+        _phases(x, stride).reshape(-1, h, b * w),
+        shifted.transpose(1, 0, 2, 3).reshape(rows, b * w, column_shifts * features),
+        (1,),
+        ((-row0, row0 + row_shifts - 1 + rows - h),),
+        dimension_numbers=("NWC", "WIO", "NWC"),
+        preferred_element_type=jnp.float32,
+    )
+    y = y.reshape(stride, stride, c, row_shifts, column_shifts, features)
+    y = y.transpose(3, 0, 4, 1, 2, 5)
+    y = y.reshape(row_shifts * stride, column_shifts * stride, c, features)
+    i, j = -top - stride * row0, -left - stride * column0
+    return y[i : i + kh, j : j + kw]
+
+
+def _phases(x: jax.Array, stride: int) -> jax.Array:
+    """[b, h, w, c] -> [stride * stride * c, ceil(h / stride), b, ceil(w / stride)]."""
+    if stride == 1:
+        return x.transpose(3, 1, 0, 2)
+    bottom, right = (-size % stride for size in x.shape[1:3])
+    x = _pad(x, ((0, bottom), (0, right)))
+    starts = [(i, j) for i in range(stride) for j in range(stride)]
+    return jnp.concatenate([_rows_before_examples(_every(x, i, j, stride)) for i, j in starts])
+
+
+@_outlined
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
+def _every(x, i, j, stride):
+    return x[:, i::stride, j::stride]
+
+
+@_outlined
+@jax.jit
+def _rows_before_examples(x):
+    return x.transpose(3, 1, 0, 2)
+
+
+def _input_gradient(
+    g: jax.Array, kernel: jax.Array, shape: tuple[int, ...], stride: int, pads: Pads
+) -> jax.Array:
+    """[b, h', w', c'], [kh, kw, c, c'] -> `shape` [b, h, w, c].
+
+    A convolution of g whose features are the stride^2 pixels of x that share one of g's.
+    """
+    kh, kw, c, features = kernel.shape
+    b, h, w, _ = shape
+    kernel = kernel[::-1, ::-1]
+    zeros, taps, around, sizes = [], [], [], []
+    for k, (before, _), size, rows in zip((kh, kw), pads, (h, w), g.shape[1:3], strict=True):
+        # Pixel m * stride + a of x meets pixel m + d of g through kernel pixel
+        # a + before - d * stride.
+        first, last = -((k - 1 - before) // stride), (stride - 1 + before) // stride
+        count, size = last - first + 1, -(-size // stride)
+        lead = stride - 1 + before - stride * first - (k - 1)
+        zeros.append((lead, count * stride - k - lead))
+        taps.append(count)
+        around.append((-first, size - rows + last))
+        sizes.append(size)
+    kernel = jnp.pad(kernel, (*zeros, (0, 0), (0, 0)))
+    kernel = kernel.reshape(taps[0], stride, taps[1], stride, c, features)[:, ::-1, :, ::-1]
+    kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(*taps, features, stride * stride * c)
+    y = forward(g, kernel, 1, (around[0], around[1]), 1)
+    if stride > 1:
+        y = y.reshape(b, *sizes, stride, stride * c).transpose(0, 1, 3, 2, 4)
+        y = y.reshape(b, sizes[0] * stride, sizes[1] * stride, c)
+    return y[:, :h, :w]
+
+
+def _split(x: jax.Array, kernel: jax.Array, groups: int) -> list[jax.Array]:
+    return jnp.split(x, groups // _joined(kernel, groups), axis=-1)
+
+
+def _joined(kernel: jax.Array, groups: int) -> int:
+    """Groups that are convolved at a time, as one group that has enough channels."""
+    wanted = -(-_COLUMNS // kernel.shape[2])
+    return next(m for m in range(1, groups + 1) if groups % m == 0 and (m >= wanted or m == groups))
+
+
+def _dense_blocks(kernel: jax.Array, groups: int) -> list[jax.Array]:
+    """[kh, kw, c / groups, c'] -> kernels of joined groups, zero where one would see another."""
+    kh, kw, c, features = kernel.shape
+    m = _joined(kernel, groups)
+    own = jnp.eye(m, dtype=bool).reshape(1, 1, m, 1, m, 1)
+    parts = kernel.reshape(kh, kw, 1, c, groups // m, m, features // groups)
+    return [
+        jnp.where(own, parts[..., n, :, :], 0).reshape(kh, kw, m * c, -1)
+        for n in range(groups // m)
+    ]
