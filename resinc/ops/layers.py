@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from resinc.ops.conv import conv2d
 from resinc.ops.kernels import Initializer, he_normal
+from resinc.ops.norm import BatchNorm, add_bias
 from resinc.ops.wrap import wrap
 
 
@@ -49,7 +50,7 @@ class Conv(nn.Module):
         y = conv2d(x, kernel, self.stride, padding, self.groups)
         if self.bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            y = y + jnp.broadcast_to(bias.astype(self.dtype), y.shape)
+            y = add_bias(y, bias.astype(self.dtype))
         return y
 
 
@@ -163,7 +164,7 @@ def make_layers(
       **merging: the other fields of `Layers`.
     """
     batch_norm: Callable[..., nn.Module] = functools.partial(
-        nn.BatchNorm,
+        BatchNorm,
         use_running_average=not train,
         momentum=norm_decay,
         epsilon=norm_epsilon,

@@ -7,13 +7,13 @@ block changes what passes through.
 
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from resinc.errors import InputError
 from resinc.networks.paths import flatten, layer_of
 from resinc.networks.stage import unstack
+from resinc.ops.norm import BatchNorm
 from resinc.probes.subject import STAGED, Subject
 
 BLOCKS = ("plain", "residual")
@@ -50,7 +50,7 @@ def measure(subject: Subject) -> dict[str, float]:
             variables,
             images,
             train=False,
-            capture_intermediates=lambda module, _: isinstance(module, nn.BatchNorm),
+            capture_intermediates=lambda module, _: isinstance(module, BatchNorm),
             mutable=["intermediates"],
         )
         return jax.tree.map(jnp.std, kept["intermediates"])
