@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
 from resinc.paths import show
+from resinc.xla import keep_memory
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -126,6 +127,7 @@ def prepare_jax(deterministic: bool) -> None:
         # Tracing makes a million objects that stay: looking through them all again and again took
         # a fifth of a start (5.3 s, now 4.3).
         gc.set_threshold(50_000, 10, 10)
+        keep_memory()
     if os.environ.get("JAX_PLATFORMS"):
         check_platform()
 

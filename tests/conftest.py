@@ -22,6 +22,8 @@ os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache
 import jax
 import pytest
 
+import resinc  # noqa: F401  Adds to XLA_FLAGS what keeps sums right.
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Tests compile the same few programs many times; compiling is most of what they take.
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "xla"

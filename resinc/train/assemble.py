@@ -18,6 +18,7 @@ from resinc.probes import check_probes
 from resinc.registry import lookup
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import AXIS, Replicas, make_replicas
+from resinc.xla import check_sums
 
 
 class Machine(NamedTuple):
@@ -38,9 +39,11 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
       replicas: instead of those that training takes, where nothing is trained.
 
     Raises:
-      InputError: a field out of its range; says which, its value and the rule.
+      InputError: a field out of its range; says which, its value and the rule. Or JAX computes
+        wrong sums here.
     """
     config_file.check(config, recipe="base.py")
+    check_sums()
     spec = lookup(data.DATASETS, config.data.name, "dataset")
     network = networks.build(config.model, spec.num_classes, AXIS)
     _check_objective(config, network, spec)

@@ -1,4 +1,4 @@
-"""Data parallelism, and the only file that names pmap, shard_map, pmean, psum or a mesh.
+"""Data parallelism, and the only file that names pmap, shard_map, psum or a mesh.
 
 `step.py` is written for one replica. A replica sees its part of the batch; parameters, optimizer
 state and running statistics are the same on all of them.

@@ -1,0 +1,78 @@
+"""What XLA must be told before JAX starts it on a CPU, and a check that it computes right sums.
+
+jax 0.10.2 fuses sums on the CPU into kernels of the library YNN, and some are wrong, silently (jax
+issue 39103): over 32,769 rows of three numbers one came out 0.8 % off. The flag leaves those
+fusions out; `ops.norm` sums in another, equally fast form. jax 0.11 and 0.12 are right as they are.
+"""
+
+import contextlib
+import ctypes
+import functools
+import sys
+from collections.abc import MutableMapping
+from importlib.metadata import version
+
+from resinc.cores import available_cores
+from resinc.errors import InputError
+
+_FUSIONS = "--xla_cpu_experimental_ynn_fusion_type"
+# Versions of jaxlib with the fault; 0.10.0 and 0.10.1 have it not. XLA aborts on a flag that it
+# does not know, so no other is given it.
+_WRONG = ("0.10.2",)
+
+
+def guard_sums(environment: MutableMapping[str, str]) -> None:
+    """Add to XLA_FLAGS what keeps sums right; has an effect until JAX starts its back end.
+
+    A choice of these fusions that XLA_FLAGS already makes stays as it is: `check_sums` judges it.
+    """
+    flags = environment.get("XLA_FLAGS", "")
+    # By its record, not by itself: what needs no JAX loads nothing of it.
+    if _FUSIONS in flags or version("jaxlib") not in _WRONG:
+        return
+    # YNN's convolutions do not share their work out among cores: a ResNet-20 step on two took 360
+    # to 412 ms with them, 286 to 306 without. On one core they are the faster ones.
+    fusions = "-reduce" if len(available_cores()) == 1 else "-individual_convolution,-reduce"
+    environment["XLA_FLAGS"] = f"{flags} {_FUSIONS}={fusions}".strip()
+
+
+@functools.cache
+def check_sums() -> None:
+    """Compute one sum that is known to have been wrong.
+
+    Raises:
+      InputError: it is wrong here.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    if jax.default_backend() != "cpu":
+        return
+    rows = 32_769
+    matrix = jnp.eye(3)
+    vectors = jnp.zeros((rows, 3)).at[:, 0].set(jnp.arange(rows, dtype=jnp.float32))
+    sums = jax.jit(jax.vmap(lambda row: jnp.sum((matrix @ row) ** 2)))(vectors)
+    found, right = float(sums[-1]), float((rows - 1) ** 2)
+    if found != right:
+        raise InputError(
+            f"jax {jax.__version__} computes wrong sums on this CPU ({found:.0f} for {right:.0f}): "
+            f"import resinc before JAX starts, or set XLA_FLAGS={_FUSIONS}=-reduce"
+        )
+
+
+def keep_memory() -> None:
+    """Have the C library keep what is freed; to be called while the process has one thread.
+
+    XLA asks for all of a step's memory at its start and gives it back at its end. The kernel then
+    maps each page anew: 80,000 faults and a fifth of a ResNet-20 step. What stays is what the
+    largest program needed. Only glibc can be told so.
+    """
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # Of malloc.h.
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
+        # Threads' own arenas give large pieces back whatever the threshold.
+        set_option(arena_max, 1)
+        set_option(mmap_max, 0)
+        set_option(trim_threshold, 2**31 - 1)

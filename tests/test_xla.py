@@ -1,0 +1,76 @@
+"""Sums on the CPU are right in every process that uses resinc, or it says that they are not."""
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from resinc import xla
+
+FUSIONS = "--xla_cpu_experimental_ynn_fusion_type"
+VERSION = metadata.version("jaxlib")
+
+
+def python(program, flags=""):
+    """Run in a process of its own: XLA reads its flags once."""
+    environment = os.environ | {"XLA_FLAGS": flags}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_sums_are_right_where_resinc_is_imported_even_after_jax():
+    done = python("import jax, resinc.blocks; from resinc.xla import check_sums; check_sums()")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(VERSION != "0.10.2", reason=f"jaxlib {VERSION} is right by itself")
+@pytest.mark.parametrize(
+    ("start", "flags"),
+    [("import jax; jax.devices()", ""), ("", f"{FUSIONS}=dot,eltwise,reduce")],
+    ids=["JAX started first", "the user's own flag"],
+)
+def test_wrong_sums_are_refused_in_a_sentence(start, flags):
+    done = python(f"{start}\nfrom resinc.xla import check_sums\ncheck_sums()", flags)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "computes wrong sums on this CPU (1065369600 for 1073741824)" in last
+    assert FUSIONS in last
+
+
+@pytest.mark.parametrize("version", ["0.9.2", "0.10.1", "0.10.2", "0.11.0", "0.12.0.1", "0.13.0"])
+def test_flag_is_given_to_the_versions_that_need_it(version, monkeypatch):
+    """XLA aborts the process on a flag that it does not know."""
+    monkeypatch.setattr(xla, "version", {"jaxlib": version}.get)
+    environment = {"XLA_FLAGS": "--xla_dump_to=x"}
+    xla.guard_sums(environment)
+    first, *more = environment["XLA_FLAGS"].split()
+    assert first == "--xla_dump_to=x"
+    assert [flag.partition("=")[0] for flag in more] == [FUSIONS] * (version == "0.10.2")
+    assert all(flag.endswith("-reduce") for flag in more)
+
+
+def test_a_choice_of_the_user_stays(monkeypatch):
+    monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
+    environment = {"XLA_FLAGS": f"{FUSIONS}="}
+    xla.guard_sums(environment)
+    assert environment == {"XLA_FLAGS": f"{FUSIONS}="}
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the C library of Linux alone takes the options"
+)
+def test_memory_that_is_freed_is_kept_and_given_out_again():
+    done = python(
+        "import resource\n"
+        "from resinc.xla import keep_memory\n"
+        "keep_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "bytearray(100_000_000)\n"
+        "before = faults()\n"
+        "bytearray(100_000_000)\n"
+        "print(faults() - before)\n"
+    )
+    # Fresh, it takes 24,414 pages of 4 kB.
+    assert int(done.stdout) < 1_000
