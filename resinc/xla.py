@@ -9,12 +9,13 @@ import contextlib
 import ctypes
 import functools
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
 
 from resinc.cores import available_cores
 from resinc.errors import InputError
 
+_ADDED = "RESINC_XLA_FLAGS"  # Variable that holds what was added.
 _FUSIONS = "--xla_cpu_experimental_ynn_fusion_type"
 # Versions of jaxlib with the fault; 0.10.0 and 0.10.1 have it not. XLA aborts on a flag that it
 # does not know, so no other is given it.
@@ -25,15 +26,26 @@ def guard_sums(environment: MutableMapping[str, str]) -> None:
     """Add to XLA_FLAGS what keeps sums right; has an effect until JAX starts its back end.
 
     A choice of these fusions that XLA_FLAGS already makes stays as it is: `check_sums` judges it.
+    That of a parent process is no such choice: a sweep has all cores, its runs have one each.
     """
-    flags = environment.get("XLA_FLAGS", "")
+    flags = as_given(environment).get("XLA_FLAGS", "")
     # By its record, not by itself: what needs no JAX loads nothing of it.
     if _FUSIONS in flags or version("jaxlib") not in _WRONG:
         return
     # YNN's convolutions do not share their work out among cores: a ResNet-20 step on two took 360
     # to 412 ms with them, 286 to 306 without. On one core they are the faster ones.
     fusions = "-reduce" if len(available_cores()) == 1 else "-individual_convolution,-reduce"
-    environment["XLA_FLAGS"] = f"{flags} {_FUSIONS}={fusions}".strip()
+    environment[_ADDED] = f" {_FUSIONS}={fusions}"
+    environment["XLA_FLAGS"] = flags + environment[_ADDED]
+
+
+def as_given(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what `guard_sums` added to it, in this process or its parent."""
+    given = dict(environment)
+    added = given.pop(_ADDED, "")
+    if added and added in given.get("XLA_FLAGS", ""):
+        given["XLA_FLAGS"] = given["XLA_FLAGS"].replace(added, "")
+    return given
 
 
 @functools.cache

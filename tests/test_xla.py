@@ -51,6 +51,17 @@ def test_flag_is_given_to_the_versions_that_need_it(version, monkeypatch):
     assert all(flag.endswith("-reduce") for flag in more)
 
 
+def test_a_process_with_other_cores_than_its_parent_chooses_for_itself(monkeypatch):
+    """A sweep has all cores and starts runs on one each, which inherit its environment."""
+    monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
+    environment = {"XLA_FLAGS": "--xla_dump_to=x"}
+    for cores, fusions in (2, "-individual_convolution,-reduce"), (1, "-reduce"):
+        monkeypatch.setattr(xla, "available_cores", lambda cores=cores: list(range(cores)))
+        xla.guard_sums(environment)
+        assert environment["XLA_FLAGS"] == f"--xla_dump_to=x {FUSIONS}={fusions}"
+    assert xla.as_given(environment) == {"XLA_FLAGS": "--xla_dump_to=x"}
+
+
 def test_a_choice_of_the_user_stays(monkeypatch):
     monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
     environment = {"XLA_FLAGS": f"{FUSIONS}="}
