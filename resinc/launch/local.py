@@ -204,7 +204,8 @@ def _handling(stopped: Stopped) -> Iterator[None]:
     old: dict[int, Any] = {}
     with contextlib.suppress(ValueError):
         for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            # Under nohup a closed terminal stops nothing.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 old[number] = signal.signal(number, stopped)
     try:
         yield

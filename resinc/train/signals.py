@@ -36,7 +36,7 @@ def stop_on_signal() -> Iterator[Stop]:
             signal.signal(number, signal.SIG_IGN)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             old[number] = signal.signal(number, request)
     try:
         yield stop
