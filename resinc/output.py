@@ -88,9 +88,10 @@ def console(stderr: bool = False) -> "Console":
 
 
 def _surviving(stream: Any) -> Any:
-    if stream is None or isinstance(stream, SurvivingStream):
-        return stream  # None: the descriptor was closed before Python started.
-    return SurvivingStream(stream)
+    if isinstance(stream, SurvivingStream):
+        return stream
+    # None: the descriptor was closed before Python started.
+    return SurvivingStream(io.StringIO() if stream is None else stream)
 
 
 def _occupy_closed() -> None:

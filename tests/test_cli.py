@@ -186,3 +186,10 @@ def test_a_locale_without_utf_8_costs_letters_and_no_traceback(tmp_path):
         check=False,
     )
     assert done.stdout.split() == [b"?", b"?", b"?", b"0"], done.stderr
+
+
+def test_an_output_that_was_closed_before_is_no_traceback(monkeypatch, tmp_path):
+    """`resinc ... >&-`: Python then has no sys.stdout."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["data", "list", "--dir", str(tmp_path)]) == 0
+    assert main(["summary", "resnet-20", "--by=stage"]) == 0

@@ -5,6 +5,8 @@ import json
 import logging
 import shutil
 import sys
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,13 +58,28 @@ class Checkpoints:
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
         _UnraisableHook.install()
         self._folder = (workdir / "checkpoints").absolute()
+        self._place = self._without_wildcards()
         # The manager reads every checkpoint's score at once, so that a damaged one would hurt all:
         # it only writes.
         self._manager = (
             None
             if read_only
-            else ocp.CheckpointManager(self._folder, options=_policy(keep), item_names=_ITEMS)
+            else ocp.CheckpointManager(self._place, options=_policy(keep), item_names=_ITEMS)
         )
+
+    def _without_wildcards(self) -> Path:
+        """The folder under a name that Orbax can search.
+
+        It searches by patterns: in a folder "[old]" it would find nothing of what it wrote, and a
+        checkpoint would end without its arrays.
+        """
+        if not set("*?[") & set(str(self._folder)):
+            return self._folder
+        alias = tempfile.mkdtemp(prefix="resinc-")
+        weakref.finalize(self, shutil.rmtree, alias, ignore_errors=True)
+        link = Path(alias, "run")
+        link.symlink_to(self._folder.parent)
+        return link / self._folder.name
 
     def steps(self) -> list[int]:
         """In order, of all that are there, whole or damaged.
@@ -189,7 +206,7 @@ class Checkpoints:
 
     def _read(self, step: int, args: ocp.args.Composite) -> Any:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler(*_ITEMS)) as reader:
-            return reader.restore(self._folder / str(step), args=args)
+            return reader.restore(self._place / str(step), args=args)
 
     @contextlib.contextmanager
     def _reading(self, step: int) -> Iterator[None]:
