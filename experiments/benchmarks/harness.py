@@ -5,7 +5,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.cores import available_cores
+from resinc.xla import as_given
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
@@ -91,13 +91,12 @@ class Worker:
         start = "from experiments.benchmarks.worker import main; main()"
         if module == "flax_twin":  # Plain: JAX starts without the flags that importing resinc sets.
             start = f"import jax; jax.devices(); {start}"
-        # Of the user's alone: what resinc adds depends on the cores, and each side has its own.
-        flags = re.sub(r"--xla_cpu_experimental_ynn\S*", "", os.environ.get("XLA_FLAGS", ""))
         with pinned(available_cores()[:cores]):
             self._process = subprocess.Popen(
                 [sys.executable, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
-                env=os.environ | {"OMP_NUM_THREADS": str(cores), "XLA_FLAGS": flags},
+                # Without the flags of this process: what resinc adds depends on the cores.
+                env=as_given(os.environ) | {"OMP_NUM_THREADS": str(cores)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
