@@ -8,7 +8,7 @@ import numpy as np
 
 from resinc.report.arms import Arm, Runs, rates, runs_of
 from resinc.report.combine import Hypothesis
-from resinc.report.inference import CONFIDENCE, Contrast, Evidence, needed
+from resinc.report.inference import CONFIDENCE, Contrast, Evidence, example_variance, needed
 from resinc.report.metrics import TRAINING_ERROR, Metric, digits
 from resinc.report.outcome import Finding, Outcome, among_all
 from resinc.report.rows import Row
@@ -123,14 +123,29 @@ class Comparison:
 
     def _contrast(self, runs: dict[Arm, Runs], metric: Metric, times: bool) -> Contrast:
         a, a_noise, seeds = _values(self.a, runs, metric, times)
+        of_examples = 0.0 if times else self._example_variance(runs, metric)
         if self.b is None:
-            return Contrast(a, noise=(a_noise,))
+            return Contrast(a, noise=(a_noise,), examples=of_examples)
         b, b_noise, others = _values(self.b, runs, metric, times)
         # What a seed shares (order of examples, here and there the split) is paired.
         common = sorted(seeds.keys() & others.keys())
         a = [seeds[s] for s in common] + [seeds[s] for s in sorted(seeds.keys() - common)]
         b = [others[s] for s in common] + [others[s] for s in sorted(others.keys() - common)]
-        return Contrast(a, b, (a_noise, b_noise), pairs=len(common))
+        return Contrast(a, b, (a_noise, b_noise), of_examples, pairs=len(common))
+
+    def _example_variance(self, runs: dict[Arm, Runs], metric: Metric) -> float:
+        """What the choice of test images adds to the scatter, where all runs have the same ones."""
+        rows = [row for found in runs.values() for group in found.by_seed.values() for row in group]
+        known = [row.correct[metric.split] for row in rows if metric.split in row.correct]
+        if len(known) < len(rows) or len({(c.examples, len(c.right)) for c in known}) != 1:
+            return 0.0
+        share = np.zeros(len(known[0].right))
+        for sign, side in ((1, self.a), (-1, self.b)):
+            for inner, arm in _signed(side) if side else []:
+                group = [row for rows in runs[arm].by_seed.values() for row in rows]
+                right = np.mean([row.correct[metric.split].right for row in group], axis=0)
+                share += sign * inner * 100 * (1 - right)
+        return example_variance(share)
 
     def _meaningless(self, runs: dict[Arm, Runs]) -> str:
         """Why nothing can be concluded in this setting; "" where it can."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from resinc.config import check, completed, flatten
 from resinc.errors import InputError
 from resinc.runs.cell import Label, labels_of, read_labels
+from resinc.runs.correct import Correct, read_correct
 from resinc.runs.files import read_object
 from resinc.runs.metrics import read_lines
 from resinc.runs.provenance import read_provenance
@@ -45,6 +46,7 @@ class Row:
       updates: step -> {path of a kernel: norm of its update over that of its weights}, likewise.
       measurements: what measurements.json holds: of a probe, {step as text: value}.
       labels: what the sweep calls the cell by; {} of runs from before there were labels.
+      correct: split -> which of its examples the network got right at the last step; {} before.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Row:
     updates: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     measurements: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Label] = field(default_factory=dict)
+    correct: Mapping[str, Correct] = field(default_factory=dict, compare=False)
 
     @property
     def done(self) -> bool:
@@ -174,6 +177,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
         },
         measurements=kept(read_object(workdir / "measurements.json"), MEASUREMENTS),
         labels=labels_of(planned) or read_labels(workdir),
+        correct=read_correct(workdir),
     )
 
 

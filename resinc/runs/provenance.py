@@ -16,7 +16,7 @@ CODE = (":(top)*.py", ":(top)pyproject.toml")
 
 
 # What holds of the run as a whole, however often it was started.
-FACTS = ("parameters", "multiply_adds", "data", "init_from", "imported")
+FACTS = ("parameters", "multiply_adds", "data", "classes", "init_from", "imported")
 
 
 def read_provenance(workdir: Path) -> dict[str, Any]:

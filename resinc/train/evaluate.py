@@ -26,6 +26,7 @@ class Result(NamedTuple):
     loss: float  # Mean of the objective's; nats to classify.
     error: float  # Likewise; to classify, the fraction of mistakes.
     seen: int  # Examples counted.
+    errors: np.ndarray  # float32 [seen]: of each example, in the order of the split.
 
 
 def evaluate(
@@ -67,7 +68,8 @@ def evaluate(
     # float64: a float32 running sum of 50,000 mistakes would still be exact, of losses not.
     loss = sum(np.float64(s.loss) for s in sums) / size
     error = sum(np.float64(s.error) for s in sums) / size
-    return Result(float(loss), float(error), seen)
+    errors = np.concatenate([np.ravel(s.errors) for s in sums])[:size]
+    return Result(float(loss), float(error), seen, errors)
 
 
 class Weights(NamedTuple):

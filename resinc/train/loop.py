@@ -23,6 +23,7 @@ from resinc.diagnostics.gradients import by_layer
 from resinc.errors import outside_cause
 from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
+from resinc.runs.correct import Correct, write_correct
 from resinc.runs.files import write_json
 from resinc.runs.lock import held
 from resinc.runs.status import read_status, write_status
@@ -108,7 +109,9 @@ def _run(
     start, origin = begin.step, begin.provenance
     set_aside(folder, begin.damaged | unreadable_scores(folder))
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-    write_json(folder / "provenance.json", origin)
+    # Of how many classes chance is, a report asks of a run that diverged.
+    classes = {"classes": splits.spec.num_classes}
+    write_json(folder / "provenance.json", origin | classes)
     writer = MetricsWriter(folder, start, config.log_gradients)
     state = replicas.replicate(begin.state)
 
@@ -199,7 +202,10 @@ def _run(
                         if not np.isfinite(result.loss):
                             raise Diverged(step, f"loss on {split}")
                     for split, result in results.items():
-                        writer.evaluation(step, split, *result)
+                        writer.evaluation(step, split, result.loss, result.error, result.seen)
+                    if last and "test" in results and config.objective == "classify":
+                        right = results["test"].errors == 0
+                        write_correct(folder, {"test": Correct(right, splits.test.digest())})
                     progress.evaluation(step, results)
                 writer.sync()
                 selected = results["validation"].error if "validation" in results else None

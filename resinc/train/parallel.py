@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -46,6 +47,11 @@ class Replicas:
 
     def sum(self, tree: Any) -> Any:
         return jax.lax.psum(tree, AXIS)
+
+    def gather(self, own: jax.Array) -> jax.Array:
+        """What each replica has, [n, ...] -> [d, n, ...], the same on all of them."""
+        place = jnp.zeros((self.count, *own.shape), own.dtype)
+        return self.sum(place.at[jax.lax.axis_index(AXIS)].set(own))
 
     def own_key(self, key: jax.Array) -> jax.Array:
         """A key of this replica's own, for dropout: its masks are not those of its neighbours."""

@@ -42,6 +42,7 @@ class Sums(NamedTuple):
     error: jax.Array
     seen: jax.Array  # int32: examples counted.
     id_sum: jax.Array  # uint32, modulo 2^32: of id + 1, so that no example stands in for another.
+    errors: jax.Array  # [d, b/d]: of each example, not summed; 0 where masked.
 
 
 def make_train_step(
@@ -153,13 +154,15 @@ def make_eval_step(
         variables = {"params": params, "batch_stats": batch_stats}
         outputs: Any = network.apply(variables, images, train=False)
         loss, error = objective.score(outputs, images, examples.label[ids])
-        return replicas.sum(
-            Sums(
-                loss=jnp.sum(jnp.where(mask, loss, 0)),
-                error=jnp.sum(jnp.where(mask, error, 0)),
-                seen=jnp.sum(mask.astype(jnp.int32)),
-                id_sum=jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
+        errors = jnp.where(mask, error, 0)
+        loss, error, seen, id_sum = replicas.sum(
+            (
+                jnp.sum(jnp.where(mask, loss, 0)),
+                jnp.sum(errors),
+                jnp.sum(mask.astype(jnp.int32)),
+                jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
             )
         )
+        return Sums(loss, error, seen, id_sum, replicas.gather(errors))
 
     return eval_step

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from resinc.report.arms import Arm
@@ -10,6 +11,7 @@ from resinc.report.comparison import Comparison, decide, interaction
 from resinc.report.metrics import GAP, TEST_ERROR, TRAINING_ERROR, TRAINING_LOSS, Metric, digits
 from resinc.report.outcome import Outcome
 from resinc.report.rules import less_than, more_than, more_than_times
+from resinc.runs.correct import Correct
 from tests.report.trained import pilots, run, runs
 
 DEEP = Arm("56-layer plain networks", kind="plain", depth=56)
@@ -157,6 +159,39 @@ def test_test_errors_have_no_smaller_scatter_than_counting_gives():
     # Two images of 360 more in every run: 0.5 points, but each is uncertain by as much.
     assert "(90 % interval −0.1 to 1.1" in found.text
     assert found.outcome == Outcome.UNDECIDED
+
+
+def with_examples(rows, wrong, examples="the same"):
+    """Each run got these examples of 400 wrong."""
+    return [
+        replace(row, correct={"test": Correct(~np.isin(np.arange(400), wrong(row)), examples)})
+        for row in rows
+    ]
+
+
+def test_test_errors_are_as_uncertain_as_the_examples_that_two_networks_differ_in():
+    """Every run errs alike, and on 12 more of 400 images than those of the other network."""
+    compared = replace(WORSE, metric=TEST_ERROR, rule=more_than(1))
+    rows = plain((5.0,) * 5, (2.0,) * 5)
+
+    def interval(wrong, **fields):
+        return compared.judge(with_examples(rows, wrong, **fields)).told.split("interval ")[1]
+
+    def deep(row):
+        return row.labels["depth"] == 56
+
+    alone = compared.judge(rows).told.split("interval ")[1]
+    same = interval(lambda row: range(20) if deep(row) else range(8))
+    other = interval(lambda row: range(20) if deep(row) else range(100, 108))
+    assert alone.startswith("1.8 to 4.2")
+    assert same.startswith("1.2 to 4.8")
+    # As many wrong, but none in common: the difference hangs on more images.
+    assert other.startswith("0.6 to 5.4")
+    # Of other images than each other's, the seeds' own scatter tells it all.
+    rows[0] = replace(rows[0], name="other")
+    mixed = with_examples(rows[:1], lambda row: range(20), examples="others")
+    found = compared.judge([*mixed, *with_examples(rows[1:], lambda row: range(9))])
+    assert found.told.split("interval ")[1] == alone
 
 
 def test_a_gap_is_test_minus_training_error():

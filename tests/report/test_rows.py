@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
 from resinc.errors import InputError
@@ -11,6 +12,7 @@ from resinc.launch.cell import Cell
 from resinc.report import read_rows, read_sweep
 from resinc.report.rows import read_row, varying
 from resinc.report.table import Table, percent, runs_csv
+from resinc.runs.correct import Correct, write_correct
 from resinc.runs.status import CellState
 from tests import fabricated
 
@@ -143,3 +145,19 @@ def test_gradients_of_a_run_from_before_updates_were_logged_are_read(tmp_path):
     row = read_row(tmp_path, {})
     assert row.gradients == {1: {"a/kernel": 2.0}, 4: {"a/kernel": 3.0}}
     assert row.updates == {4: {"a/kernel": 0.5}}
+
+
+def test_which_examples_were_right_comes_back_bit_by_bit(tmp_path):
+    workdir = fabricated.run(tmp_path, cell(), 0.25)
+    right = np.random.RandomState(0).uniform(size=397) < 0.8
+    write_correct(workdir, {"test": Correct(right, "digest")})
+    (row,) = read_rows(tmp_path)
+    np.testing.assert_array_equal(row.correct["test"].right, right)
+    assert row.correct["test"].examples == "digest"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"test": 3}', '{"test": {"bits": "!", "count": "x"}}'])
+def test_a_damaged_file_of_right_examples_counts_as_none(tmp_path, text):
+    workdir = fabricated.run(tmp_path, cell(), 0.25)
+    (workdir / "correct.json").write_text(text)
+    assert read_rows(tmp_path)[0].correct == {}

@@ -6,8 +6,10 @@ import jax
 import numpy as np
 import pytest
 
+from resinc import data
 from resinc.errors import InputError
 from resinc.networks.paths import flatten
+from resinc.runs.correct import read_correct
 from resinc.runs.lock import held
 from resinc.runs.provenance import read_provenance
 from resinc.train.assemble import assemble
@@ -44,6 +46,14 @@ def test_metrics_hold_windows_and_exact_evaluations(finished):
 def test_training_lowers_the_error(finished):
     errors = [line["error"] for line in metrics(finished) if line["kind"] == "train"]
     assert errors[-1] < errors[0] - 0.1
+
+
+def test_which_test_examples_were_right_is_stored_and_adds_up_to_the_error(finished):
+    (test,) = [line for line in metrics(finished)[-3:] if line["split"] == "test"]
+    stored = read_correct(finished)["test"]
+    assert len(stored.right) == test["count"] == 360
+    assert (~stored.right).mean() == pytest.approx(test["error"])
+    assert stored.examples == data.load(config().data).test.digest()
 
 
 def test_log_lines_do_not_depend_on_the_window_of_others(finished, tmp_path):

@@ -61,7 +61,8 @@ def after_two_steps(backend: str, count: int, sync: bool):
     sums = evaluate(
         state.params, state.batch_stats, held, replicas.split(ids), replicas.split(ids < 37)
     )
-    return jax.device_get((state, report, sums))
+    # In one row, whatever the replicas.
+    return jax.device_get((state, report, sums._replace(errors=sums.errors.ravel())))
 
 
 def assert_equal(a, b):
@@ -94,6 +95,17 @@ def test_evaluation_counts_masked_examples_never():
     sums = after_two_steps("pmap", 8, True)[2]
     assert sums.seen == 37
     assert sums.id_sum == 37 * 38 // 2
+
+
+@pytest.mark.parametrize(
+    ("backend", "count"), [("pmap", 1), ("pmap", 8), ("shard_map", 8), ("vmap", 8)]
+)
+def test_errors_of_the_examples_keep_their_order_on_any_number_of_replicas(backend, count):
+    one = after_two_steps("pmap", 1, True)[2].errors
+    many = after_two_steps(backend, count, True)[2]
+    np.testing.assert_array_equal(many.errors, one)
+    assert 0 < one.sum() == many.error
+    assert not one[37:].any()  # Masked.
 
 
 @pytest.mark.parametrize(

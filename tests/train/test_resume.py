@@ -52,7 +52,8 @@ def wait_for(folder: Path, process: subprocess.Popen, step: int) -> None:
 
 
 def assert_same_end(folder: Path, other: Path) -> None:
-    assert (folder / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
+    for file in ("metrics.jsonl", "correct.json"):
+        assert (folder / file).read_bytes() == (other / file).read_bytes()
     for which in ("latest", "best"):
         jax.tree.map(
             np.testing.assert_array_equal, final_state(folder, which), final_state(other, which)
