@@ -100,9 +100,9 @@ def replica_change(machine: Machine, resumed: Resumed) -> int:
     own_statistics = jax.tree.leaves(resumed.state.batch_stats) and not model.sync_batch_norm
     if own_statistics and not machine.config.parallel.allow_replica_change:
         raise InputError(
-            f"this run had {before} replicas up to step {int(resumed.state.step)} and would now "
-            f"have {now}: BatchNorm is per replica, so it would go on with batches of another "
-            f"size; start it on {before} devices, or say "
-            "--config.parallel.allow_replica_change=true, which is recorded"
+            f"this run had {before} replica{'s' * (before > 1)} up to step "
+            f"{int(resumed.state.step)} and would now have {now}: BatchNorm is per replica, so it "
+            "would go on with batches of another size; start it on as many devices as before, or "
+            "say --config.parallel.allow_replica_change=true, which is recorded"
         )
     return int(before)
