@@ -79,7 +79,7 @@ def keep_memory() -> None:
     """Have the C library keep what is freed; to be called while the process has one thread.
 
     XLA asks for all of a step's memory at its start and gives it back at its end. The kernel then
-    maps each page anew: 80,000 faults and a fifth of a ResNet-20 step. What stays is what the
+    maps each page anew: 80,000 faults and 11 to 16 % of a step. What stays is what the
     largest program needed. Only glibc can be told so.
     """
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # Of malloc.h.
