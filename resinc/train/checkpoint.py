@@ -103,7 +103,8 @@ class Checkpoints:
         """
         with self._reading(step):
             try:
-                text = (self._folder / str(step) / "metrics" / "metrics").read_text("utf-8")
+                path = self._folder / str(step) / "metrics" / "metrics"
+                text = path.read_text(encoding="utf-8")
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return float(json.loads(text)["validation_error"])
