@@ -18,12 +18,12 @@ from experiments.recipes import Network, Recipe, arm, classifier
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm
-from resinc.report.chart import THIN
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.figure import NETWORK_COLOURS, PALETTE
 from resinc.report.metrics import Metric, only, probed
 from resinc.report.outcome import findings_table
+from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times
 
 KINDS = ("plain", "residual")
@@ -167,26 +167,23 @@ LOST_EARLY = Metric(LOST.name, _at(max, fading), *DECADES)
 GROWTH = Metric(f"growth of the gradient {TOWARDS}", _at(min, lambda n: 10 ** -fading(n)), " times")
 CHANGE = Metric("change of the gradient per layer", _at(min, lambda n: abs(fading(n))), *DECADES)
 LEAD = Metric("the speed in the last third of the layers that the first third has", lead, " times")
-WHOLE = "cosine between the gradient that arrives by the shortcuts alone and the whole"
-COSINE = probed(WHOLE, "shortcut_share", lambda found: found["cosine_of_outputs"], True)
-NEIGHBOURS = "cosine between the gradients at an image and 1/16 of the way to its neighbour"
-ALIKE = probed(
-    NEIGHBOURS, "gradient_correlation", lambda found: max(found["neighbours"], LEAST_COSINE), True
+COSINE = Metric(
+    "cosine between the gradient that arrives by the shortcuts alone and the whole",
+    probed("shortcut_share", lambda found: found["cosine_of_outputs"], at_start=True),
 )
-SINGULAR = "spread of the Jacobian's singular values"
-SPREAD = probed(
-    SINGULAR,
-    "jacobian",
-    lambda found: found["spread"],
-    True,
-    unit=DECADES[0],
-    difference=DECADES[1],
+ALIKE = Metric(
+    "cosine between the gradients at an image and 1/16 of the way to its neighbour",
+    probed("gradient_correlation", lambda f: max(f["neighbours"], LEAST_COSINE), at_start=True),
 )
-SHORT = probed(
+SPREAD = Metric(
+    "spread of the Jacobian's singular values",
+    probed("jacobian", lambda found: found["spread"], at_start=True),
+    *DECADES,
+)
+SHORT = Metric(
     "as much gradient by paths through at most a third of the blocks as by longer ones",
-    "path_lengths",
-    lambda found: found["short"] / max(1 - found["short"], 1e-6),
-    unit=" times",
+    probed("path_lengths", lambda found: found["short"] / max(1 - found["short"], 1e-6)),
+    " times",
     verb="get",
 )
 
@@ -246,39 +243,22 @@ def report(rows: Sequence[Row]) -> Report:
 def show(rows: Sequence[Row], recipe: Recipe) -> list[Panel]:
     """Over layers at the start, over steps, over layers in training, over lengths of paths."""
 
-    def curves(
-        networks: Arm, of: Callable[[Row], Mapping[int, float]], name: str, colour: str = ""
-    ) -> Iterator[Line]:
-        known = [curve for row in networks.select(rows) if (curve := of(row))]
-        for i, curve in enumerate(known):
-            colour = colour or NETWORK_COLOURS[name]
-            label = name if i == 0 else ""
-            yield Line(label, colour, [*curve], [*curve.values()], width=THIN)
-
     def in_training(of: Callable[[Row], Mapping[int, float]]) -> list[Line]:
-        return [line for kind in KINDS for line in curves(early(kind, recipe), of, kind)]
+        return [line for kind in KINDS for line in lines(kind, early(kind, recipe), of)]
 
-    layer = "layer, input to output"
-    bare = curves(BARE, _profile, "plain, no BatchNorm", PALETTE[3])
-    start = [*bare, *curves(PLAIN, _profile, "plain"), *curves(RESIDUAL, _profile, "residual")]
-    at_start = Panel("before the first update", layer, "gradient (log, last layer: 1)", start)
-    speed = Panel("how fast layers learn", layer, "update / weights (log)", in_training(_speed))
+    def lines(name: str, networks: Arm, of: Callable[[Row], Mapping[int, float]]) -> list[Line]:
+        return each_run(name, NETWORK_COLOURS.get(name, PALETTE[3]), networks.select(rows), of)
+
+    layer, lengths = "layer, input to output", "through at most so many of 27 blocks"
+    compared = {"plain, no BatchNorm": BARE, "plain": PLAIN, "residual": RESIDUAL}
+    start = [line for name, a in compared.items() for line in lines(name, a, _profile)]
+    paths = lines("residual", TRAINED, _by_length)
+    part, speed = "part of the gradient (%)", "update / weights (log)"
     return [
-        at_start._replace(log_y=True),
-        Panel(
-            "as training proceeds",
-            "step",
-            "fading (decades per layer)",
-            in_training(_slopes),
-        ),
-        speed._replace(log_y=True),
-        Panel(
-            "by which paths it comes",
-            "through at most so many of 27 blocks",
-            "part of the gradient (%)",
-            [*curves(TRAINED, _by_length, "residual")],
-            x_ticks=(0, 9, 18, 27),
-        ),
+        Panel("before the first update", layer, "gradient (log, last layer: 1)", start, log_y=True),
+        Panel("as training proceeds", "step", "fading (decades per layer)", in_training(_slopes)),
+        Panel("how fast layers learn", layer, speed, in_training(_speed), log_y=True),
+        Panel("by which paths it comes", lengths, part, paths, x_ticks=(0, 9, 18, 27)),
     ]
 
 

@@ -15,12 +15,12 @@ from experiments.recipes import Network, arm, classifier, tuned
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm, ended
-from resinc.report.chart import THIN
 from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.figure import NETWORK_COLOURS
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
 from resinc.report.outcome import findings_table
+from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times
 
 KINDS = ("plain", "residual")
@@ -116,12 +116,11 @@ def _unexplained(rows: Sequence[Row]) -> float | None:
     return 100 * point.error if point else None
 
 
-COST = probed(
+COST = Metric(
     "rise of the test error without one block",
-    "lesions",
-    lambda found: statistics.fmean(costs(found).values()),
-    unit=" points",
-    difference=" points",
+    probed("lesions", lambda found: statistics.fmean(costs(found).values())),
+    " points",
+    " points",
     trained=True,
 )
 UNEXPLAINED = Metric("of an image's variance unexplained", _unexplained, " %", " points", "leave")
@@ -198,15 +197,9 @@ def show(rows: Sequence[Row], dataset: str) -> list[Panel]:
         "residual, 110, scaled, no BatchNorm": SCALED,
     }
     lesions = [
-        Line(
-            kind * (not i),
-            NETWORK_COLOURS[kind],
-            range(1, len(cost) + 1),
-            [*cost.values()],
-            width=THIN,
-        )
+        line
         for kind, networks in zip(KINDS, (PLAIN_20, RESIDUAL_20), strict=True)
-        for i, cost in enumerate(filter(None, map(_costs, networks.select(rows))))
+        for line in each_run(kind, NETWORK_COLOURS[kind], networks.select(rows), _costs)
     ]
     panels = [
         at_end("holding and finding a solution", "training error (%)", TRAINING_ERROR, errors),
@@ -231,9 +224,9 @@ def show(rows: Sequence[Row], dataset: str) -> list[Panel]:
     ]
 
 
-def _costs(row: Row) -> dict[str, float]:
+def _costs(row: Row) -> dict[int, float]:
     found = row.measurements.get("lesions", {}).get(str(row.steps))
-    return costs(found) if found else {}
+    return dict(enumerate(costs(found).values(), 1)) if found else {}
 
 
 CAPTION = (

@@ -65,16 +65,14 @@ def only(rows: Sequence[Row]) -> Row:
 
 
 def probed(
-    name: str, probe: str, of: Callable[[Any], float], at_start: bool = False, **words: Any
-) -> Metric:
-    """What a probe measured before the first step or after the last.
+    probe: str, of: Callable[[Any], float], at_start: bool = False
+) -> Callable[[Sequence[Row]], float | None]:
+    """A metric's `of`: what a probe measured before the first step or after the last.
 
     Args:
-      name: see Metric.
       probe: a key of `resinc.probes.PROBES`.
       of: what the probe returned -> the number.
       at_start: before the first step.
-      **words: further fields of Metric.
     """
 
     def value(rows: Sequence[Row]) -> float | None:
@@ -82,7 +80,7 @@ def probed(
         found = row.measurements.get(probe, {}).get("0" if at_start else str(row.steps))
         return None if found is None else of(found)
 
-    return Metric(name, value, **words)
+    return value
 
 
 def _error(split: str) -> Callable[[Sequence[Row]], float | None]:

@@ -1,7 +1,7 @@
 """Two kinds of panel: error against steps, and final error against a number such as depth."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resinc.report.arms import ended
@@ -103,6 +103,17 @@ def over_seeds(
         width=width,
         marker=marker,
     )
+
+
+def each_run(
+    label: str, colour: str, rows: Sequence[Row], of: Callable[[Row], Mapping[int, float]]
+) -> list[Line]:
+    """A thin line per run, x -> y by `of`; runs of which that is empty have none."""
+    curves = [curve for row in rows if (curve := of(row))]
+    return [
+        Line("" if i else label, colour, [*curve], [*curve.values()], width=THIN)
+        for i, curve in enumerate(curves)
+    ]
 
 
 def dots(
