@@ -12,7 +12,6 @@ from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide, interaction
 from resinc.report.figure import colours
 from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric
-from resinc.report.outcome import findings_table
 from resinc.report.panels import Series, error_curves, final_errors
 from resinc.report.rules import less_than, more_than, more_than_times
 
@@ -175,7 +174,6 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Depth and training error on {recipe.budget}",
         answer=findings[0].text,
         panels=[*curves, ends],
-        table=findings_table(findings),
+        findings=findings,
         caption="Error against steps, thin: training, bold: test; mean and every seed.",
-        method=[(finding.id, finding.rule) for finding in findings],
     )

@@ -22,7 +22,6 @@ from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.figure import NETWORK_COLOURS, PALETTE
 from resinc.report.metrics import Metric, only, probed
-from resinc.report.outcome import findings_table
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times
 
@@ -234,9 +233,8 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"Gradients of early and late layers on {recipe.budget}",
         answer=" ".join(finding.text for finding in findings if finding.primary),
         panels=show(rows, recipe),
-        table=findings_table(findings),
+        findings=findings,
         caption=CAPTION,
-        method=[(finding.id, finding.rule) for finding in findings],
     )
 
 

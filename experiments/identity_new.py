@@ -19,7 +19,6 @@ from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.figure import NETWORK_COLOURS
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
-from resinc.report.outcome import findings_table
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times
 
@@ -168,9 +167,8 @@ def report(rows: Sequence[Row]) -> Report:
         title=f"The identity, held and found, on {recipe.budget}",
         answer=" ".join(finding.text for finding in findings if finding.primary),
         panels=show(rows, dataset),
-        table=findings_table(findings),
+        findings=findings,
         caption=CAPTION,
-        method=[(finding.id, finding.rule) for finding in findings],
     )
 
 

@@ -9,7 +9,7 @@ from resinc.errors import InputError
 from resinc.report import figure as figure_lib
 from resinc.report.archive import FILE, to_json
 from resinc.report.chart import Line, Panel
-from resinc.report.page import UNCOMMITTED, measured, page
+from resinc.report.page import UNCOMMITTED, measured, page, rules_of, tables
 from resinc.report.report import Report
 from resinc.report.rows import Row, Sweep, read_rows, read_sweep
 from resinc.report.table import Table, runs_csv
@@ -61,7 +61,9 @@ def write(
     wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
     judged = f"Claim: {report.claim} **{report.verdict.value.capitalize()}.**\n\n"
     table = judged if report.claim else ""
-    table += f"**{report.answer}**\n\n{report.table.markdown()}"
+    table += f"**{report.answer}**\n"
+    table += "".join(f"\n{part.markdown()}" for part in tables(report))
+    table += "".join(f"\n{name}: {rule}\n" for name, rule in rules_of(report))
     table += "".join(f"\n{note}\n" for note in report.notes)
     contents = {
         "figure.png": figure_lib.to_png(wide),

@@ -1,5 +1,6 @@
 """A report as a JSON file, from which the claims page is made without the runs."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 
 from resinc.errors import InputError
 from resinc.report.chart import Line, Panel
+from resinc.report.inference import Evidence
+from resinc.report.outcome import Finding, Outcome
 from resinc.report.report import Report
 from resinc.report.statistics import Verdict
 from resinc.report.table import Table
@@ -37,7 +40,8 @@ def to_json(report: Report, facts: Sequence[tuple[str, str]]) -> str:
         "panels": [
             _fields(panel) | {"lines": [*map(_fields, panel.lines)]} for panel in report.panels
         ],
-        "table": {name: getattr(report.table, name) for name in Table.__dataclass_fields__},
+        "table": dataclasses.asdict(report.table) if report.table else None,
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
         "facts": list(facts),
     }
     return json.dumps(fields, indent=1, ensure_ascii=False) + "\n"
@@ -52,7 +56,9 @@ def from_json(name: str, text: str) -> Result:
     fields = json.loads(text)
     facts = fields.pop("facts")
     fields["verdict"] = Verdict(fields["verdict"])
-    fields["table"] = Table(**fields["table"])
+    fields["table"] = Table(**fields["table"]) if fields["table"] else None
+    # The first round's results have none.
+    fields["findings"] = tuple(map(_finding, fields.get("findings", ())))
     fields["panels"] = [_panel(panel) for panel in fields["panels"]]
     fields["method"] = [(what, how) for what, how in fields["method"]]
     return Result(name, Report(**fields), [(what, how) for what, how in facts])
@@ -101,6 +107,13 @@ def _fields(part: Line | Panel) -> dict[str, Any]:
 def _panel(fields: dict[str, Any]) -> Panel:
     lines = [Line(**line) for line in fields.pop("lines")]
     return Panel(**fields, lines=lines)
+
+
+def _finding(fields: dict[str, Any]) -> Finding:
+    fields["outcome"] = Outcome(fields["outcome"])
+    for side in ("supported", "reversed"):
+        fields[side] = Evidence(*fields[side])
+    return Finding(**fields | {"parts": tuple(map(_finding, fields["parts"]))})
 
 
 def _rounded(value: Any) -> Any:

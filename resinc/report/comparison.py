@@ -10,7 +10,7 @@ from resinc.report.arms import Arm, Runs, rates, runs_of
 from resinc.report.combine import Hypothesis
 from resinc.report.inference import CONFIDENCE, Contrast, Evidence, example_variance, needed
 from resinc.report.metrics import TRAINING_ERROR, Metric, digits
-from resinc.report.outcome import Finding, Outcome, among_all
+from resinc.report.outcome import UNFINISHED, Finding, Outcome, among_all
 from resinc.report.rows import Row
 from resinc.report.rules import Judgement, Rule
 
@@ -83,7 +83,7 @@ class Comparison:
         runs = {arm: runs_of(arm, rows, self.sample) for arm in self.arms}
         missing = [found.missing for found in runs.values() if found.missing]
         if missing:
-            return self._finding(Outcome.UNDECIDED, f"Not all runs are there: {missing[0]}.")
+            return self._finding(Outcome.UNDECIDED, f"{UNFINISHED}: {missing[0]}.")
         if unmeasured := self._unmeasured(runs):
             return self._finding(Outcome.UNDECIDED, f"{unmeasured} has no {self.metric.name}.")
         values = self._contrast(runs, self.metric, self.rule.times)

@@ -8,6 +8,7 @@ from resinc.report.inference import LEVEL, Evidence, holm
 from resinc.report.table import Table
 
 NONE = Evidence(1.0, False)
+UNFINISHED = "Not all runs are there"  # So begins what is told where some are missing.
 
 
 class Outcome(StrEnum):

@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from resinc.duration import duration
+from resinc.report.outcome import findings_table
 from resinc.report.report import Report
 from resinc.report.rows import Row
 from resinc.report.style import CSS
@@ -43,10 +44,7 @@ $claim<h1>$answer</h1>
 $notes
 <section aria-labelledby="numbers">
 <h2 id="numbers">The numbers</h2>
-<div class="scroll" role="region" aria-label="Results" tabindex="0">
-$table
-</div>
-<p class="caption">$table_caption</p>
+$tables
 </section>
 <section aria-labelledby="method">
 <h2 id="method">How it was measured</h2>
@@ -100,7 +98,7 @@ def page(
       wide: the figure as SVG, panels side by side.
       tall: the same, panels below each other, for narrow screens.
     """
-    facts = [*measured(rows, about), *MEANINGS, *report.method]
+    facts = [*measured(rows, about), *MEANINGS, *rules_of(report), *report.method]
     notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in report.notes)
     return PAGE.substitute(
         css=CSS,
@@ -108,15 +106,33 @@ def page(
         claim=_claim(report),
         answer=sentence(report.answer),
         alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
-        wide=_data(wide),
-        tall=_data(tall),
+        wide=data_url(wide),
+        tall=data_url(tall),
         caption=html.escape(report.caption),
         notes=f'<ul class="notes">\n{notes}</ul>' if notes else "",
-        table=report.table.html(),
-        table_caption=html.escape(report.table.caption),
+        tables="\n".join(scrolling(table, "Results") for table in tables(report)),
         method=described(facts),
         states=html.escape(states(rows)),
         cells=cells(rows).html(),
+    )
+
+
+def tables(report: Report) -> list[Table]:
+    """What the runs say of each hypothesis, and the further numbers; without what is empty."""
+    findings = [findings_table(report.findings)] if report.findings else []
+    return [*findings, *([report.table] if report.table else [])]
+
+
+def rules_of(report: Report) -> list[tuple[str, str]]:
+    """(hypothesis, how it is decided) pairs."""
+    return [(finding.id, finding.rule) for finding in report.findings]
+
+
+def scrolling(table: Table, name: str) -> str:
+    """As HTML, that does not make its page wider; `name`, already HTML, is read out."""
+    return (
+        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">\n'
+        f'{table.html()}\n</div>\n<p class="caption">{html.escape(table.caption)}</p>'
     )
 
 
@@ -235,5 +251,5 @@ def _fact(what: str, how: str) -> str:
     return f"<code>{text}</code>" if what == "Command" else text
 
 
-def _data(svg: str) -> str:
+def data_url(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

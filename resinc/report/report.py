@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from resinc.report.chart import Panel
+from resinc.report.outcome import Finding
 from resinc.report.statistics import Verdict
 from resinc.report.table import Table
 
@@ -22,14 +23,16 @@ class Report:
       notes: further sentences: what diverged, what is missing, how "worse" is decided.
       panels: of the figure, left to right.
       caption: of the figure; how to read it.
-      table: the numbers.
+      findings: what the runs say of each hypothesis.
+      table: further numbers; None: there are none.
       method: (what, how) pairs of this experiment, for "how it was measured".
     """
 
     title: str
     answer: str
     panels: Sequence[Panel]
-    table: Table
+    table: Table | None = None
+    findings: Sequence[Finding] = ()
     number: int = 0
     part: int = 0
     claim: str = ""

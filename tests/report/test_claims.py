@@ -1,5 +1,6 @@
 """The claims page is made from report.json files alone, and holds every result."""
 
+import html
 import json
 import re
 
@@ -39,6 +40,32 @@ def test_what_was_written_is_what_is_read():
     assert [panel.title for panel in again.panels] == [panel.title for panel in report.panels]
     assert again.panels[1].lines[0].dots == [[8, 2e-6], [56, 0.2]]
     assert again.verdict == Verdict.SUPPORTED
+
+
+def test_findings_are_read_as_they_were_written():
+    report = invented.report(findings=invented.FINDINGS, table=None)
+    text = archive.to_json(report, FACTS)
+    again = archive.from_json("depth", text)
+    assert again.report.findings == invented.FINDINGS
+    assert again.report.findings[1].reversed.p == 1 / 3
+    assert (again.report.table, archive.to_json(again.report, FACTS)) == (None, text)
+
+
+def test_results_of_the_first_round_have_no_findings():
+    fields = json.loads(archive.to_json(invented.report(), FACTS))
+    del fields["findings"]
+    assert archive.from_json("depth", json.dumps(fields)).report.findings == ()
+
+
+def test_result_shows_what_was_found_and_by_which_rule(tmp_path):
+    report_lib.write(invented.report(findings=invented.FINDINGS, table=None), [], tmp_path)
+    texts = [html.unescape((tmp_path / file).read_text()) for file in ("table.md", "index.html")]
+    for finding in invented.FINDINGS:
+        for text in texts:
+            assert finding.sentence in text
+            assert finding.rule in text
+            assert finding.told in text
+            assert finding.outcome in text
 
 
 def test_numbers_are_rounded_where_no_eye_can_see(tmp_path):
