@@ -193,16 +193,19 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_claims(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch.experiment import load_questions
     from resinc.report import claims
 
-    print(f"look at {show(claims.write(args.results, args.out or args.results / 'index.html'))}")
+    out = args.out or args.results / "index.html"
+    print(f"look at {show(claims.write(args.results, out, load_questions()))}")
     return 0
 
 
 def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch.experiment import load_questions
     from resinc.report.publish import publish
 
-    for path in publish(args.results, args.to):
+    for path in publish(args.results, args.to, load_questions()):
         print(f"published {path}")
     return 0
 

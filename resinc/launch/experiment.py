@@ -39,6 +39,16 @@ def load_experiment(path: str | Path) -> types.ModuleType:
     return module
 
 
+def load_questions() -> Sequence[Any]:
+    """QUESTIONS of experiments/questions.py, for the page of all results.
+
+    Raises:
+      InputError: there is no such file.
+    """
+    questions: Sequence[Any] = _import(_find("experiments/questions.py")).QUESTIONS
+    return questions
+
+
 def _import(place: Path) -> types.ModuleType:
     """As part of the package `experiments` where it is one, since they import each other."""
     name = f"experiments.{place.stem}"

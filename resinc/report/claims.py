@@ -15,7 +15,9 @@ from resinc.errors import InputError
 from resinc.report import plotly
 from resinc.report.archive import Result, read_results
 from resinc.report.figure import INK
-from resinc.report.page import described, sentence
+from resinc.report.matrix import matrix
+from resinc.report.page import described, scrolling, sentence, tables
+from resinc.report.question import Question
 from resinc.report.statistics import Verdict
 from resinc.report.style import CSS
 
@@ -38,8 +40,14 @@ PAGE = Template("""<!doctype html>
 <header>
 <p class="kicker">resinc: every claim measured, plotted and judged</p>
 <h1>Why do residual and inception networks work?</h1>
-<p class="counts">$counts</p>
 </header>
+$matrix$first_round
+</main>
+$scripts
+</body>
+</html>
+""")
+FIRST_ROUND = Template("""$heading<p class="counts">$counts</p>
 <p class="controls"><button type="button" id="all" aria-expanded="false">Open all</button>
 <span class="hint">Drag over a figure to zoom, double-click to go back; a click on the legend hides
 a line.</span></p>
@@ -47,24 +55,25 @@ a line.</span></p>
 $claims
 <footer><p>How a verdict is reached stands with each claim: a comparison named before the runs, and
 its 95&nbsp;% interval over seeds.</p></footer>
-</main>
-<script>$library</script>
-<script id="figures" type="application/json">$figures</script>
-<script>$script</script>
-</body>
-</html>
 """)
+SCRIPTS = Template("""<script>$library</script>
+<script id="figures" type="application/json">$figures</script>
+<script>$script</script>""")
 
-EXTRA_CSS = (Path(__file__).parent / "claims.css").read_text(encoding="utf-8")
+EXTRA_CSS = "".join(
+    (Path(__file__).parent / name).read_text(encoding="utf-8")
+    for name in ("claims.css", "matrix.css")
+)
 SCRIPT = (Path(__file__).parent / "claims.js").read_text(encoding="utf-8")
 
 
-def write(folder: Path, out: Path) -> Path:
+def write(folder: Path, out: Path, questions: Sequence[Question] = ()) -> Path:
     """Write the page of all results below `folder`.
 
     Args:
       folder: holds a folder per result, as `resinc report` writes them.
       out: file to write; links to the results are relative to it.
+      questions: rows of the matrix, which is there as soon as one result has findings.
 
     Raises:
       InputError: no result, a damaged one, or the file cannot be written.
@@ -72,29 +81,48 @@ def write(folder: Path, out: Path) -> Path:
     results = read_results(folder)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page(results, _way(out.parent, folder)), encoding="utf-8")
+        out.write_text(page(results, _way(out.parent, folder), questions), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from None
     return out
 
 
-def page(results: Sequence[Result], way: str = "") -> str:
+def page(results: Sequence[Result], way: str = "", questions: Sequence[Question] = ()) -> str:
     """The page as text.
 
     Args:
       results: in the order in which they are shown; those of one claim stand together.
       way: path from the page to their folders, "" or ending in "/".
+      questions: rows of the matrix.
     """
+    first = [result for result in results if not result.report.findings]
+    judged = len(first) < len(results)
+    return PAGE.substitute(
+        css=CSS + EXTRA_CSS,
+        matrix=matrix(questions, results, way) if judged else "",
+        first_round=_first_round(first, way, judged) if first else "",
+        scripts=_scripts(first) if first else "",
+    )
+
+
+def _first_round(results: Sequence[Result], way: str, below: bool) -> str:
+    """What was judged before there were findings, by rules since replaced."""
     grouped = [list(group) for _, group in itertools.groupby(results, _numbered)]
+    heading = '<h2 id="first-round">First round</h2>\n<p>Claims and rules since replaced.</p>\n'
+    return FIRST_ROUND.substitute(
+        heading=heading if below else "",
+        counts=html.escape(counts([group for group in grouped if group[0].report.number])),
+        claims="\n".join(_claim(group, way) for group in grouped),
+    )
+
+
+def _scripts(results: Sequence[Result]) -> str:
     figures = {
         f"{result.name}-{i}": plotly.figure(panel, INK)
         for result in results
         for i, panel in enumerate(result.report.panels)
     }
-    return PAGE.substitute(
-        css=CSS + EXTRA_CSS,
-        counts=html.escape(counts([group for group in grouped if group[0].report.number])),
-        claims="\n".join(_claim(group, way) for group in grouped),
+    return SCRIPTS.substitute(
         library=get_plotlyjs().replace("</script", "<\\/script"),
         # "<" would end the element where a name holds "</script".
         figures=json.dumps(figures, separators=(",", ":")).replace("<", "\\u003c"),
@@ -178,10 +206,8 @@ def _result(result: Result, way: str, several: bool) -> str:
         f'<section class="result">\n{head}<div class="panels">\n{plots}\n</div>\n'
         f'<p class="caption">{html.escape(report.caption)}</p>\n'
         + (f'<ul class="notes">\n{notes}</ul>\n' if notes else "")
-        + f'<div class="scroll" role="region" aria-label="Numbers of {title}" tabindex="0">\n'
-        f"{report.table.html()}\n</div>\n"
-        f'<p class="caption">{html.escape(report.table.caption)}</p>\n'
-        f"<dl>\n{described(result.facts)}\n</dl>\n"
+        + "".join(f"{scrolling(table, f'Numbers of {title}')}\n" for table in tables(report))
+        + f"<dl>\n{described(result.facts)}\n</dl>\n"
         f'<p class="files">As files: {links}.</p>\n</section>\n'
     )
 

@@ -8,14 +8,18 @@ from resinc.errors import InputError
 from resinc.report import FILES, claims
 from resinc.report.archive import Result, read_result
 from resinc.report.page import UNCOMMITTED
+from resinc.report.question import Question
 
 
-def publish(results: Sequence[Path], folder: Path) -> list[Path]:
+def publish(
+    results: Sequence[Path], folder: Path, questions: Sequence[Question] = ()
+) -> list[Path]:
     """Copy what `resinc report` wrote, a folder each, and write the page of all results again.
 
     Args:
       results: folders of one result each, or of several such folders.
       folder: of the published results; one of the same name is replaced.
+      questions: of the page.
 
     Returns:
       The folders written, and last the page.
@@ -37,7 +41,7 @@ def publish(results: Sequence[Path], folder: Path) -> list[Path]:
         except OSError as error:
             raise InputError(f"cannot publish {str(path)!r}: {error}") from None
         written.append(target)
-    return [*written, claims.write(folder, folder / "index.html")]
+    return [*written, claims.write(folder, folder / "index.html", questions)]
 
 
 def _results(given: Path) -> list[Path]:

@@ -1,0 +1,33 @@
+"""The page asks about all that the experiments put to the test."""
+
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments.questions import QUESTIONS
+from experiments.recipes import RECIPES
+
+STATED = Counter(stated.id for question in QUESTIONS for stated in question.hypotheses)
+JUDGED = [
+    file.stem
+    for file in sorted(Path(experiments.__file__).parent.glob("*.py"))
+    if "\ndef hypotheses(" in file.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+@pytest.mark.parametrize("name", JUDGED)
+def test_every_hypothesis_is_in_the_questions_once(name, dataset):
+    experiment = importlib.import_module(f"experiments.{name}")
+    ids = Counter(hypothesis.id for hypothesis in experiment.hypotheses(dataset))
+    assert all(STATED[id] == count == 1 for id, count in ids.items()), ids
+
+
+def test_questions_name_their_hypotheses_and_sources():
+    for question in QUESTIONS:
+        for stated in question.hypotheses:
+            assert stated.id.startswith(f"{question.name}.")
+            assert bool(stated.literature) == bool(stated.source), stated.id
