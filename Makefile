@@ -33,7 +33,7 @@ SUFFIX := $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 # One cache for all: several claims train the same networks.
 claims claim-%: export JAX_COMPILATION_CACHE_DIR ?= $(abspath $(CLAIM_ROOT))/.xla-cache
 
-.PHONY: curves claims signs publish test test-all parity bench lint clean
+.PHONY: curves claims map signs publish test test-all parity bench lint clean
 
 # The main job: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -60,6 +60,13 @@ claim-%: $(VENV)/.installed
 # The same runs as claim 1, looked at otherwise.
 claim-generalisation: claim-depth
 	$(BIN)/resinc report experiments/generalisation.py --root $(CLAIM_ROOT)/depth-$(SUFFIX) --out $(RESULTS)/generalisation-$(SUFFIX)
+
+# The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
+# it goes on.
+MAP_ROOT ?= runs/map-digits
+map: $(VENV)/.installed
+	$(BIN)/resinc sweep experiments/degradation.py --set pilots=false --set seeds=$(or $(SEEDS),3) --root $(MAP_ROOT) --workers $(WORKERS)
+	$(BIN)/resinc report experiments/degradation.py --root $(MAP_ROOT) --out $(RESULTS)/map-digits
 
 # ResNet-50 on SIGNS, prepared by `resinc data prepare signs --from DIR`: hours on a CPU.
 signs: $(VENV)/.installed

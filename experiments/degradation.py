@@ -1,29 +1,42 @@
 """Does depth make networks train worse, and do shortcuts mend it? He et al. 2015, Fig. 6."""
 
 import itertools
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from experiments.recipes import BEST, arm, at_every_rate, chosen, classifier, recipe_of, tuned
+from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import Report, Row
 from resinc.report.arms import Arm, ended
+from resinc.report.chart import Grid, Panel
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide, interaction
-from resinc.report.figure import colours
+from resinc.report.figure import NETWORK_COLOURS
 from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric
 from resinc.report.panels import Series, error_curves, final_errors
 from resinc.report.rules import less_than, more_than, more_than_times
+from resinc.runs.status import CellState
 
 KINDS = ("plain", "residual")
 SHALLOW, BETWEEN, DEEP = 20, (32, 44), 56
 DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
 SEEDS, SEEDS_BETWEEN = 5, 3
+CHANCE = 90.0  # % error of guessing one of ten classes.
+MAP_CAPTION = (
+    "Maps: mean over seeds; a cross where a run diverged, which counts as chance; a ring where "
+    "no run has ended. "
+)
 TRAINS = 5.0  # % training error up to which a network counts as trained.
 
 
 def sweep(
-    dataset: str = "digits", seeds: int = SEEDS, steps: int = 0, rates: bool = True
+    dataset: str = "digits",
+    seeds: int = SEEDS,
+    steps: int = 0,
+    rates: bool = True,
+    pilots: bool = True,
 ) -> Iterator[Cell]:
     """Yield the cells: depths 20 and 56, then those between; on the digits every depth and rate.
 
@@ -32,12 +45,15 @@ def sweep(
       seeds: how many, from 0; fewer than 5 decide nothing.
       steps: optimizer updates; 0 keeps the recipe's.
       rates: whether to train at every depth and learning rate: 640 of 692 cells.
+      pilots: whether to choose a rate per network and train at that; without, the map alone.
 
     Raises:
       InputError: an unknown data set, or nothing to run.
     """
     recipe = chosen(dataset, seeds, steps)
-    for depth in (DEEP, SHALLOW):
+    if not pilots and (dataset != "digits" or not rates):
+        raise InputError(f"nothing to run: pilots {pilots}, rates {rates} on {dataset}")
+    for depth in (DEEP, SHALLOW) if pilots else ():
         for kind in KINDS:
             yield from tuned(recipe, classifier(kind, depth), seeds)
     if dataset != "digits":
@@ -156,24 +172,55 @@ def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, curves and final errors; works on partial results."""
     dataset, recipe = recipe_of(rows)
     findings = decide(hypotheses(dataset), rows, recipe.primary)
-    palette = colours(range(len(KINDS)))
     curves = [
         error_curves(
             f"{depth} layers",
-            [Series(k, palette[i], arm(k, depth).select(rows)) for i, k in enumerate(KINDS)],
+            [Series(k, NETWORK_COLOURS[k], arm(k, depth).select(rows)) for k in KINDS],
         )
         for depth in (SHALLOW, DEEP)
     ]
-    ends = final_errors(
-        "at the last step",
-        "depth (weighted layers)",
-        [Series(k, palette[i], Arm(k, kind=k, **BEST).select(rows)) for i, k in enumerate(KINDS)],
-        "model.depth",
-    )
+    ends = [
+        final_errors(
+            "at the last step",
+            "depth (weighted layers)",
+            [Series(k, NETWORK_COLOURS[k], Arm(k, kind=k, **BEST).select(rows)) for k in KINDS],
+            "model.depth",
+        )
+    ]
+    maps = map_panels(rows)
+    if not any(row.labels.get("rate") == "best" for row in rows):  # The map alone.
+        findings = [finding for finding in findings if finding.id == "degradation.any_rate"]
+        curves, ends = [], []
     return Report(
         title=f"Depth and training error on {recipe.budget}",
         answer=findings[0].text,
-        panels=[*curves, ends],
+        panels=[*maps, *curves, *ends],
         findings=findings,
-        caption="Error against steps, thin: training, bold: test; mean and every seed.",
+        caption=MAP_CAPTION * bool(maps)
+        + "Error against steps, thin: training, bold: test; mean and every seed.",
     )
+
+
+def map_panels(rows: Sequence[Row]) -> list[Panel]:
+    """Training error at every depth and learning rate, a heat map per kind of network."""
+    planned = [row for row in rows if row.labels.get("map")]
+    if not planned:
+        return []
+    depths, rates = (sorted({row.labels[name] for row in planned}) for name in ("depth", "rate"))
+
+    def panel(kind: str) -> Panel:
+        values: list[list[float | None]] = []
+        crossed: list[tuple[int, int]] = []
+        for y, rate in enumerate(rates):
+            values.append([])
+            for x, depth in enumerate(depths):
+                group = Arm(kind, kind=kind, depth=depth, rate=rate, map=True).select(planned)
+                ends = [end.error for row in group if (end := ended(row, "train"))]
+                values[-1].append(100 * statistics.fmean(ends) if ends else None)
+                if any(row.state == CellState.DIVERGED for row in group):
+                    crossed.append((y, x))
+        columns, lines = ([f"{value:g}" for value in axis] for axis in (depths, rates))
+        grid = Grid("training error (%)", columns, lines, values, (0.0, CHANCE), crossed)
+        return Panel(kind, "depth (weighted layers)", "learning rate (log)", grid=grid)
+
+    return [panel(kind) for kind in KINDS]

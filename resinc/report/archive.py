@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from resinc.errors import InputError
-from resinc.report.chart import Line, Panel
+from resinc.report.chart import Grid, Line, Panel
 from resinc.report.inference import Evidence
 from resinc.report.outcome import Finding, Outcome
 from resinc.report.report import Report
@@ -94,7 +94,7 @@ def read_result(folder: Path) -> Result:
         raise InputError(f"{str(path)!r} is not what `resinc report` writes: {error}") from None
 
 
-def _fields(part: Line | Panel) -> dict[str, Any]:
+def _fields(part: Line | Panel | Grid) -> dict[str, Any]:
     """Without what is as always, and without a panel's lines."""
     usual = part._field_defaults
     return {
@@ -106,7 +106,8 @@ def _fields(part: Line | Panel) -> dict[str, Any]:
 
 def _panel(fields: dict[str, Any]) -> Panel:
     lines = [Line(**line) for line in fields.pop("lines")]
-    return Panel(**fields, lines=lines)
+    grid = fields.pop("grid", None)
+    return Panel(**fields, lines=lines, grid=Grid(**grid) if grid else None)
 
 
 def _finding(fields: dict[str, Any]) -> Finding:
@@ -119,6 +120,8 @@ def _finding(fields: dict[str, Any]) -> Finding:
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, str | bool | int):
+    if isinstance(value, Grid):
+        return _fields(value)
+    if value is None or isinstance(value, str | bool | int):
         return value
     return [_rounded(item) for item in value]

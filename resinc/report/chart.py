@@ -34,6 +34,26 @@ class Line(NamedTuple):
     dashed: bool = False
 
 
+class Grid(NamedTuple):
+    """A heat map: one number for each pair of an x and a y.
+
+    Attributes:
+      what: the number is, with the unit.
+      x: names of the columns, left to right.
+      y: names of the rows, from the bottom.
+      values: [row][column]; None: there is no number yet.
+      scale: numbers at the ends of the colours; the same in panels that are compared.
+      crossed: (row, column) of tiles that are marked with a cross.
+    """
+
+    what: str
+    x: Sequence[str]
+    y: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    scale: tuple[float, float]
+    crossed: Sequence[tuple[int, int]] = ()
+
+
 class Panel(NamedTuple):
     """One pair of axes.
 
@@ -49,6 +69,7 @@ class Panel(NamedTuple):
       names: makes it a dot plot: row i from the top is called names[i], and a line gives x = value,
         y = number of the row.
       note: said in the middle of an empty panel.
+      grid: makes it a heat map, without lines.
     """
 
     title: str
@@ -61,8 +82,12 @@ class Panel(NamedTuple):
     y_range: tuple[float, float] | None = None
     names: Sequence[str] = ()
     note: str = "no run is done yet"
+    grid: Grid | None = None
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to see."""
+        known = [value for row in self.grid.values for value in row] if self.grid else []
+        if any(value is not None for value in known):
+            return False
         return not any(len(line.x) or line.dots for line in self.lines)

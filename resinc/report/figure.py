@@ -11,16 +11,18 @@ from textwrap import fill
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from resinc.report.chart import Line, Panel
+from resinc.report.chart import Grid, Line, Panel
 
 INK = "#1b1c20"
 INK_ON_DARK = "#e4e5ea"
+INK_FIXED = "#1b1c21"  # Where the ground is the same in light and dark: not replaced in SVG.
 FAINT = 0.16  # Opacity of grid lines; as ink, so that it works on white and on black.
 
 # Okabe and Ito's colour-blind safe set without yellow and black, cool to warm: all of them keep
@@ -33,6 +35,9 @@ NETWORK_COLOURS = {
     "inception": "#009e73",
     "both": "#cc79a7",
 }
+
+# Even to the eye, dark to light alike for the colour-blind (Nunez et al. 2018); dark is bad.
+HEAT = "cividis_r"
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -98,6 +103,9 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         ax.set_yticks([])
         ax.text(0.5, 0.5, panel.note, ha="center", transform=ax.transAxes)
         return
+    if panel.grid:
+        _draw_grid(ax, panel.grid)
+        return
     for line in panel.lines:
         _draw_line(ax, line, across=bool(panel.names))
     _fit_axes(ax, panel)
@@ -115,6 +123,36 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
             handlelength=1.6,
             columnspacing=1.3,
         )
+
+
+def _draw_grid(ax: Axes, grid: Grid) -> None:
+    ax.grid(False)
+    low, high = grid.scale
+    values = np.array([[math.nan if v is None else v for v in row] for row in grid.values])
+    mesh = ax.pcolormesh(
+        np.ma.masked_invalid(values),
+        cmap=HEAT,
+        vmin=low,
+        vmax=high,
+        edgecolors="face",
+        linewidth=0.3,
+    )
+    for row, column in grid.crossed:
+        # White on the dark of what failed, with a rim for where only one seed of several did.
+        for colour, width in ((INK_FIXED, 3.4), ("#ffffff", 1.8)):
+            ax.plot(column + 0.5, row + 0.5, "x", color=colour, markersize=8, markeredgewidth=width)
+    for row, column in np.argwhere(np.isnan(values)):
+        # On a dark page an open tile looks like a bad one.
+        ax.plot(column + 0.5, row + 0.5, "o", color=INK, markersize=4, markerfacecolor="none")
+    ax.set_xticks(np.arange(len(grid.x)) + 0.5, grid.x)
+    ax.set_yticks(np.arange(len(grid.y)) + 0.5, grid.y)
+    ax.set_aspect("equal")
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    bar = ax.figure.colorbar(mesh, ax=ax, location="bottom", shrink=0.8, aspect=28, pad=0.03)
+    bar.set_label(grid.what)
+    bar.ax.spines[:].set_visible(False)
+    bar.ax.tick_params(length=0)
 
 
 def _draw_line(ax: Axes, line: Line, across: bool) -> None:

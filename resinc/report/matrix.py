@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from resinc.report import figure as figure_lib
 from resinc.report.archive import Result
+from resinc.report.chart import Panel
 from resinc.report.outcome import UNFINISHED, Finding, Outcome
 from resinc.report.page import data_url, described, scrolling, sentence, tables
 from resinc.report.question import Question, Stated
+from resinc.report.report import Report
 
 DATASETS = {"digits": "digits", "cifar10": "CIFAR-10"}
 NOT_RUN = "not run"
@@ -102,11 +104,15 @@ def matrix(questions: Sequence[Question], results: Sequence[Result], base: str =
         for finding in result.report.findings:
             place = (finding.id, dataset_of(result))
             found.setdefault(place, []).append(Found(finding, result))
+    # Of a sweep that was not meant for them, where another one decides.
+    for place, group in found.items():
+        found[place] = [one for one in group if not _unfinished(one)] or group[:1]
     head = "".join(f"<span>{name}</span>" for name in (*DATASETS.values(), "literature"))
     groups = "\n".join(_question(question, found) for question in questions)
     shown = "\n".join(_result(result, base) for result in results)
     return (
         f'<svg hidden width="0" height="0">{_symbols()}</svg>\n'
+        f"{_map(results)}"
         f'<section class="matrix">\n<div class="columns head" aria-hidden="true">'
         f"<span>hypothesis</span>{head}</div>\n{groups}\n"
         f'<p class="caption">* Primary: fixed before the runs as those that count; what they say '
@@ -115,6 +121,14 @@ def matrix(questions: Sequence[Question], results: Sequence[Result], base: str =
         f"{described(GLOSSARY)}\n</dl>\n</section>\n"
         f'<section>\n<h2 id="results">Figures, numbers, commands</h2>\n{shown}\n</section>\n'
     )
+
+
+def _map(results: Sequence[Result]) -> str:
+    """The heat maps of the first result that has any: the one figure above the matrix."""
+    for _, report, _ in results:
+        if panels := [panel for panel in report.panels if panel.grid and not panel.empty]:
+            return f"<figure>\n{_drawing(panels, report)}\n</figure>\n"
+    return ""
 
 
 def dataset_of(result: Result) -> str:
@@ -140,7 +154,7 @@ def _row(stated: Stated, found: Mapping[tuple[str, str], Sequence[Found]]) -> st
         _cell(DATASETS[name], "".join(map(_badge, group)) or _word(NOT_RUN))
         for name, group in by_set.items()
     )
-    literature = html.escape(stated.literature) or "–"
+    literature = sentence(stated.literature) or "–"
     cells += _cell("literature", f'<span class="clause">{literature}</span>')
     told = "".join(_told(DATASETS[name], one) for name, group in by_set.items() for one in group)
     source = f"<p>Literature: {literature} ({html.escape(stated.source)}).</p>\n"
@@ -159,9 +173,11 @@ def _cell(column: str, content: str) -> str:
 
 
 def _badge(found: Found) -> str:
-    finding = found.finding
-    unfinished = finding.outcome == Outcome.UNDECIDED and UNFINISHED in finding.told
-    return _word(finding.outcome, " (unfinished)" if unfinished else "")
+    return _word(found.finding.outcome, " (unfinished)" if _unfinished(found) else "")
+
+
+def _unfinished(found: Found) -> bool:
+    return found.finding.outcome == Outcome.UNDECIDED and UNFINISHED in found.finding.told
 
 
 def _word(outcome: str, more: str = "") -> str:
@@ -196,7 +212,11 @@ def _told(dataset: str, found: Found) -> str:
     parts = "".join(
         f"<li>{html.escape(part.sentence)}: {_word(part.outcome)}</li>" for part in finding.parts
     )
-    origin = "; ".join(facts[what] for what in ("Seeds", "Device", "Code") if facts.get(what))
+    origin = "; ".join(
+        f"{'seeds ' * (what == 'Seeds')}{facts[what]}"
+        for what in ("Seeds", "Device", "Code", "Time")
+        if facts.get(what)
+    )
     shown = [("Measured", finding.told), ("Rule", finding.rule)]
     listed = described([*shown, *((w, facts[w]) for w in ("Command",) if facts.get(w))])
     return (
@@ -212,19 +232,25 @@ def _told(dataset: str, found: Found) -> str:
 def _result(result: Result, base: str) -> str:
     name, report, facts = result
     title, folder = html.escape(report.title), html.escape(base + name)
-    drawing = data_url(figure_lib.to_svg(figure_lib.draw(report.panels, tall=False)))
-    alt = html.escape(f"{report.title}. {report.caption}")
     # What stands in the rows is not said again.
     numbers = "".join(scrolling(table, f"Numbers of {title}") for table in tables(report)[1:])
     notes = "".join(f"<li>{sentence(note)}</li>" for note in report.notes)
     return (
         f'<figure id="result-{html.escape(name)}">\n<h3>{title}</h3>\n'
-        f'<div class="scroll" role="region" aria-label="Figure: {title}" tabindex="0">'
-        f'<img style="min-width:{max(20, 17 * min(2, len(report.panels)))}rem" alt="{alt}" '
-        f'src="{drawing}"></div>\n<figcaption>{html.escape(report.caption)} '
+        f"{_drawing(report.panels, report)}\n<p>"
         f'As files: <a href="{folder}/figure.pdf">figure</a>, <a href="{folder}/runs.csv">all '
-        f'runs</a>, <a href="{folder}/index.html">page of this result</a>.</figcaption>\n'
+        f'runs</a>, <a href="{folder}/index.html">page of this result</a>.</p>\n'
         f'{numbers}<ul class="notes">{notes}</ul>\n'
         f"<details><summary>How it was measured</summary>\n<dl>\n{described(facts)}\n</dl>"
         "</details>\n</figure>"
+    )
+
+
+def _drawing(panels: Sequence[Panel], report: Report) -> str:
+    drawing = data_url(figure_lib.to_svg(figure_lib.draw(panels, tall=False)))
+    title, caption = html.escape(report.title), html.escape(report.caption)
+    return (
+        f'<div class="scroll" role="region" aria-label="Figure: {title}" tabindex="0">'
+        f'<img style="min-width:{18 * min(2, len(panels))}rem" alt="{title}. {caption}" '
+        f'src="{drawing}"></div>\n<figcaption>{title}. {caption}</figcaption>'
     )

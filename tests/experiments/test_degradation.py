@@ -1,5 +1,7 @@
 """The cells of the sweep, and the hypotheses judged from runs made up for them."""
 
+from dataclasses import replace
+
 import pytest
 
 from experiments import degradation
@@ -124,3 +126,28 @@ def test_deepest_that_trains_takes_the_best_rate_of_each_depth():
     assert degradation.deepest_that_trains(of["plain"]) == 20
     assert degradation.deepest_that_trains(of["residual"]) == 110
     assert degradation.deepest_that_trains([]) == 4
+
+
+def test_map_has_every_depth_and_rate_and_crosses_what_diverged():
+    found = rows("digits")
+    one = next(i for i, row in enumerate(found) if row.labels.get("map"))
+    found[one] = replace(found[one], state=CellState.DIVERGED)  # 110 layers, plain, 0.001.
+    plain, residual = degradation.report(found).panels[:2]
+    assert (plain.title, residual.title) == degradation.KINDS
+    assert plain.grid.x == [str(depth) for depth in degradation.DEPTHS]
+    assert plain.grid.y == [f"{rate:g}" for rate in RECIPES["digits"].rates]
+    at = plain.grid.y.index("0.02")
+    assert [value < 2 for value in plain.grid.values[at]] == [True] * 3 + [False] * 5
+    assert max(residual.grid.values[at]) < 2
+    assert plain.grid.crossed == [(0, 7)]
+    assert plain.grid.scale == residual.grid.scale
+
+
+def test_map_alone_can_be_run_and_shown():
+    cells = list(degradation.sweep(seeds=3, pilots=False))
+    assert len(cells) == 2 * 8 * 8 * 3
+    assert all(cell.labels["map"] for cell in cells)
+    maps = degradation.report([row for row in rows("digits") if row.labels.get("map")])
+    assert [panel.title for panel in maps.panels] == list(degradation.KINDS)
+    with pytest.raises(InputError, match="nothing to run"):
+        list(degradation.sweep("cifar10", pilots=False))

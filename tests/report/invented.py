@@ -1,6 +1,7 @@
 """Reports that no run stands behind, with one of every kind of line and panel."""
 
 from resinc.report import Line, Panel, Report, Table
+from resinc.report.chart import Grid
 from resinc.report.figure import INK
 from resinc.report.inference import Evidence
 from resinc.report.outcome import UNFINISHED, Finding, Outcome
@@ -35,6 +36,15 @@ NAMED = Panel(
     [Line("", "#009e73", (3.0, 4.5), (0, 1), (0.5, 0.2), [(2.5, 0)], 0, "filled")],
     names=("a module of several filters", "one filter alone"),
 )
+GRID = Grid(
+    "training error (%)",
+    ("8", "56"),
+    ("0.01", "0.1", "1"),
+    [[0.0, 12.5], [1.0, None], [60.0, 90.0]],
+    (0.0, 90.0),
+    [(2, 1)],
+)
+MAP = Panel("map", "depth", "learning rate", grid=GRID)
 EMPTY = Panel("empty", "x", "y")
 
 

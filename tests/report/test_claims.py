@@ -8,7 +8,7 @@ import pytest
 
 from resinc import report as report_lib
 from resinc.errors import InputError
-from resinc.report import archive, claims, plotly
+from resinc.report import archive, claims, figure, plotly
 from resinc.report.figure import INK
 from resinc.report.statistics import Verdict
 from tests.report import invented
@@ -49,6 +49,24 @@ def test_findings_are_read_as_they_were_written():
     assert again.report.findings == invented.FINDINGS
     assert again.report.findings[1].reversed.p == 1 / 3
     assert (again.report.table, archive.to_json(again.report, FACTS)) == (None, text)
+
+
+def test_heat_map_is_read_as_it_was_written():
+    text = archive.to_json(invented.report(panels=[invented.MAP]), FACTS)
+    (panel,) = archive.from_json("map", text).report.panels
+    assert archive.to_json(invented.report(panels=[panel]), FACTS) == text
+    assert panel.grid.values == invented.GRID.values
+    assert [tuple(place) for place in panel.grid.crossed] == invented.GRID.crossed
+    assert not panel.empty
+    assert panel._replace(grid=panel.grid._replace(values=[[None]])).empty
+
+
+def test_heat_map_crosses_what_diverged_and_leaves_open_what_has_not_run():
+    (ax, _) = figure.draw([invented.MAP], tall=False).axes
+    (mesh,) = ax.collections
+    assert mesh.get_array().mask.tolist() == [[False, False], [False, True], [False, False]]
+    assert mesh.get_clim() == invented.GRID.scale
+    assert {tuple(line.get_xydata()[0]) for line in ax.lines} == {(1.5, 2.5), (1.5, 1.5)}
 
 
 def test_results_of_the_first_round_have_no_findings():

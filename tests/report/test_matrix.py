@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,18 @@ def test_matrix_needs_no_script_and_follows_the_story(page):
     assert page.index("Deeper is &lt;worse&gt;.") < page.index('id="degradation.plain"')
     assert len(re.findall(r'id="([^"]+)"', page)) == len(set(re.findall(r'id="([^"]+)"', page)))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_sweep_that_lacks_runs_does_not_speak_where_another_decides(tmp_path):
+    write(tmp_path, "degradation-digits", "digits")
+    partial = replace(invented.FINDINGS[3], id="degradation.plain")
+    write(tmp_path, "map-digits", "digits", findings=(partial,), panels=[invented.MAP])
+    text = claims.write(tmp_path, tmp_path / "index.html", QUESTIONS).read_text()
+    closed, _ = row(text, "degradation.plain")
+    assert "supported" in closed
+    assert "unfinished" not in closed
+    # The map is the one figure that stands above the matrix.
+    assert text.index("<figure>") < text.index('class="matrix"')
 
 
 def test_first_round_stands_below_as_long_as_there_is_one(tmp_path):
