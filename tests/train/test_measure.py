@@ -54,6 +54,6 @@ def test_both_ends_are_measured_once_and_after_a_kill(stem_sum, tmp_path):
 def test_what_cannot_be_measured_is_said_first(stem_sum, tmp_path):
     with pytest.raises(InputError, match="width 8"):
         train(config(model__width=8, probes=("stem_sum",)), tmp_path / "wide")
-    with pytest.raises(InputError, match=r"probe 'stem_sun' .*stem_sum"):
+    with pytest.raises(InputError, match=r"probes_at_start 'stem_sun' .*stem_sum"):
         train(config(probes_at_start=("stem_sun",)), tmp_path / "misspelt")
     assert not list(tmp_path.iterdir())
