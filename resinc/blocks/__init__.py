@@ -5,7 +5,12 @@ loop over `BLOCKS`.
 """
 
 from resinc.blocks.bottleneck import BottleneckBlock
-from resinc.blocks.inception import InceptionBlock, NaiveInceptionBlock, ResidualInceptionBlock
+from resinc.blocks.inception import (
+    InceptionBlock,
+    NaiveInceptionBlock,
+    ResidualInceptionBlock,
+    UnreducedInceptionBlock,
+)
 from resinc.blocks.mlpconv import MlpconvBlock
 from resinc.blocks.plain import PlainBlock
 from resinc.blocks.preact import PreactBlock, PreactBottleneckBlock
@@ -21,6 +26,7 @@ BLOCKS = {
     "mlpconv": MlpconvBlock,
     "inception": InceptionBlock,
     "inception_naive": NaiveInceptionBlock,
+    "inception_unreduced": UnreducedInceptionBlock,
     "inception_residual": ResidualInceptionBlock,
     "only_1x1": Only1x1Block,
     "only_3x3": Only3x3Block,

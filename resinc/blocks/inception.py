@@ -125,6 +125,17 @@ class NaiveInceptionBlock(ModuleBlock):
         return reduced_filters(self.features)._replace(reduce3=0, reduce5=0)
 
 
+class UnreducedInceptionBlock(ModuleBlock):
+    """That of (b) with as many channels behind the first 1x1 convolutions as in the output.
+
+    As deep and as wide as `InceptionBlock`: what the reductions cost or spare is the difference.
+    """
+
+    def filters(self) -> Filters:
+        filters = reduced_filters(self.features)
+        return filters._replace(reduce3=self.features, reduce5=self.features)
+
+
 class ResidualInceptionBlock(Block):
     """y = relu(x + InceptionModule(x)), the module without its last relu.
 

@@ -27,6 +27,8 @@ class Layer:
       shape: of the output for one image, without the batch axis.
       parameters: trainable scalars.
       multiply_adds: for one image; of convolutions and matrix products only.
+      padding: of which with the zeros around an image: papers count them, on 2x2 pixels they are
+        most of a 5x5 convolution.
       activations: numbers that these put out for one image (Radosavovic et al. 2020, section 3.2).
       calls: how often the weights are applied; above 1 when shared.
     """
@@ -36,6 +38,7 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
+    padding: int
     activations: int
     calls: int
 
@@ -60,6 +63,11 @@ class Cost:
     @property
     def multiply_adds(self) -> int:
         return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def padding(self) -> int:
+        """Multiply-adds with the zeros around an image, which `multiply_adds` contains."""
+        return sum(layer.padding for layer in self.layers)
 
     @property
     def activations(self) -> int:
@@ -130,6 +138,7 @@ def _layers(events: list[Event], arrays: dict[str, Any]) -> tuple[Layer, ...]:
                 shape=here[-1].shape if here else (),
                 parameters=sum(arrays[leaf].size for leaf in leaves),
                 multiply_adds=sum(event.multiply_adds for event in here),
+                padding=sum(event.padding for event in here),
                 activations=sum(math.prod(event.shape) for event in here if event.kind),
                 calls=max(map(calls.count, calls), default=0),
             )

@@ -27,11 +27,12 @@ class Value(NamedTuple):
 
 
 class Event(NamedTuple):
-    """A parameter (None: nothing trained) met the input."""
+    """A parameter (None: nothing trained) met the input; `padding`: multiply-adds with zeros."""
 
     leaf: str | None
     kind: str
     multiply_adds: int
+    padding: int
     shape: tuple[int, ...]
 
 
@@ -135,25 +136,35 @@ def _primitive(
         kind, count = _COUNTS[name]
         # A kernel may be made from several arrays (weight normalisation): the largest names it.
         owner = max(leaves, key=lambda leaf: sizes.get(leaf, 0), default=None)
-        events.append(Event(owner, kind, count(equation), shape))
+        events.append(Event(owner, kind, *count(equation), shape))
         depth += depth >= 0 and owner is not None
     elif depth >= 0:
-        events = [Event(leaf, "", 0, shape) for leaf in leaves]
+        events = [Event(leaf, "", 0, 0, shape) for leaf in leaves]
     result = Value(depth, leaves if depth < 0 else ())
     return [result] * len(equation.outvars), events
 
 
-def _conv(equation: Any) -> int:
-    """Output elements x kernel pixels x input channels of a group. Padding counts, as in papers."""
-    kernel = equation.invars[1].aval.shape
-    features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-    return equation.outvars[0].aval.size * math.prod(kernel) // features
+def _conv(equation: Any) -> tuple[int, int]:
+    """(output elements x kernel pixels x input channels of a group, of which with the padding)."""
+    numbers, params = equation.params["dimension_numbers"], equation.params
+    image, kernel, out = (v.aval.shape for v in (*equation.invars[:2], equation.outvars[0]))
+    total = math.prod(out) * math.prod(kernel) // kernel[numbers.rhs_spec[0]]
+    part = 1.0
+    for i, (low, _) in enumerate(params["padding"]):
+        size = image[numbers.lhs_spec[2 + i]]
+        starts = [
+            at * params["window_strides"][i] - low for at in range(out[numbers.out_spec[2 + i]])
+        ]
+        steps = [at * params["rhs_dilation"][i] for at in range(kernel[numbers.rhs_spec[2 + i]])]
+        inside = sum(0 <= start + step < size for start in starts for step in steps)
+        part *= inside / (len(starts) * len(steps))
+    return total, total - round(total * part)
 
 
-def _dot(equation: Any) -> int:
+def _dot(equation: Any) -> tuple[int, int]:
     (contracted, _), _ = equation.params["dimension_numbers"]
     shape = equation.invars[0].aval.shape
-    return equation.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted)
+    return equation.outvars[0].aval.size * math.prod(shape[axis] for axis in contracted), 0
 
 
 _COUNTS = {"conv_general_dilated": ("conv", _conv), "dot_general": ("dense", _dot)}

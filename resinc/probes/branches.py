@@ -21,7 +21,7 @@ from resinc.ops.loss import mistakes
 from resinc.probes.statistics import reestimated
 from resinc.probes.subject import STAGED, Subject
 
-BLOCKS = ("inception", "inception_naive", "inception_residual")
+BLOCKS = ("inception", "inception_naive", "inception_unreduced", "inception_residual")
 UNIT = re.compile(r"(branch\d+)_conv(\d+)")
 
 

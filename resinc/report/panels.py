@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from resinc.report.arms import ended
+from resinc.report.arms import ended, last_errors
 from resinc.report.chart import BOLD, THIN, Line, Panel
 from resinc.report.figure import INK
 from resinc.report.rows import Point, Row
@@ -134,6 +134,18 @@ def dots(
         width=0,
         marker=marker,
     )
+
+
+def ends(title: str, series: Sequence[Series]) -> Panel:
+    """Errors at the last step, a row per network in its colour: training hollow, test filled."""
+    lines = []
+    for i, (_, colour, rows) in enumerate(series):
+        for split, marker in (("train", "hollow"), ("test", "filled")):
+            errors = last_errors(rows, split)
+            lines.append(dots("", colour, [()] * i + [errors], marker))
+    lines += [Line(f"{word} error", INK, width=0, marker=marker)
+              for word, marker in (("training", "hollow"), ("test", "filled"))]  # fmt: skip
+    return Panel(title, "error at the last step (%)", "", lines, names=[s.label for s in series])
 
 
 def mean_curve(curves: Sequence[Sequence[Point]]) -> list[tuple[int, float]]:

@@ -222,6 +222,32 @@ def test_every_form_of_a_network_has_the_same_rows(block):
         assert layer.path.rstrip("0123").endswith({"dense": "head"}.get(layer.kind, layer.kind))
 
 
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "share"),
+    [
+        (2, 5, 1, 1 - 4 / 25),
+        (4, 3, 1, 1 - (10 / 12) ** 2),
+        (4, 3, 2, 1 - (5 / 6) ** 2),
+        (8, 1, 2, 0),
+    ],
+)
+def test_products_with_the_padding_are_those_that_xla_leaves_out(size, kernel, stride, share):
+    def conv(params, x):
+        low = kernel // 2
+        around = [(low, low)] * 2
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x, params["kernel"], (stride, stride), around, dimension_numbers=numbers
+        )
+
+    x = jax.ShapeDtypeStruct((1, size, size, 6), jnp.float32)
+    params = {"kernel": jax.ShapeDtypeStruct((kernel, kernel, 6, 10), jnp.float32)}
+    counted = cost(conv, params, x)
+    assert counted.padding == pytest.approx(share * counted.multiply_adds)
+    flops = jax.jit(conv).lower(params, x).cost_analysis()["flops"]
+    assert flops == 2 * (counted.multiply_adds - counted.padding)
+
+
 def test_xla_counts_the_same_where_there_is_no_padding():
     """The textbook case: 5x5 on 28x28x192, directly and behind a 1x1 to 16 channels."""
 
