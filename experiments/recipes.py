@@ -11,8 +11,9 @@ from configs import cifar, digits
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.registry import lookup
-from resinc.report import Row
+from resinc.report import Panel, Report, Row
 from resinc.report.arms import PILOT, Arm
+from resinc.report.outcome import Finding
 from resinc.runs.cell import Label
 
 PILOT_SEED = 100  # Of no run that is judged: what is chosen on a seed looks better on that seed.
@@ -92,7 +93,24 @@ class Network:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Of what `classifier` makes: channels of the stem, where not 16. Tests count what they cost.
+WIDTHS = {
+    # As many multiply-adds as the first of them, products with the padding not counted.
+    ("inception_naive", 11): 23,
+    ("only_1x1", 11): 64,
+    ("only_3x3", 11): 23,
+    ("only_5x5", 11): 14,
+    ("only_pool", 11): 64,
+    # As many as residual networks of 20 and 56 layers.
+    ("inception", 20): 40,
+    ("inception", 56): 41,
+    ("inception_residual", 56): 41,
+    ("bottleneck", 56): 20,
+    # As wide as the reduced one, and so costlier.
+    ("inception_unreduced", 20): 40,
+}
 PROBES = {
+    ("inception_naive", 11): ("branches",),
     ("plain", 20): ("lesions",),
     ("residual", 20): ("lesions",),
     ("residual", 56): ("path_lengths",),
@@ -101,10 +119,11 @@ PROBES = {
 
 def classifier(kind: str, depth: int) -> Network:
     """With all that any experiment measures in it: sweeps that share a folder train it once."""
+    args = {"block": kind, "depth": depth}
+    width = WIDTHS.get((kind, depth))
+    fields = {"model.width": width} if width else {}
     measured = {"log_gradients": True, "probes": PROBES.get((kind, depth), ())}
-    return Network(
-        {"kind": kind, "depth": depth}, {"block": kind, "depth": depth}, measured=measured
-    )
+    return Network({"kind": kind, "depth": depth}, args, fields, measured=measured)
 
 
 def tuned(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
@@ -182,9 +201,28 @@ def recipe_of(rows: Sequence[Row]) -> tuple[str, Recipe]:
     return dataset, chosen(dataset, 1, max(row.steps for row in rows))
 
 
-def arm(kind: str, depth: int) -> Arm:
-    """Of classifiers, at the learning rate that did best on validation."""
-    return Arm(f"{depth}-layer {kind} networks", kind=kind, depth=depth, **BEST)
+def arm(kind: str, depth: int, name: str = "") -> Arm:
+    """Of classifiers, at the learning rate that did best on validation.
+
+    Args:
+      kind: of block.
+      depth: weighted layers.
+      name: in the plural behind the depth; "": of the kind.
+    """
+    return Arm(f"{depth}-layer {name or f'{kind} networks'}", kind=kind, depth=depth, **BEST)
+
+
+def report_of(
+    title: str, findings: Sequence[Finding], panels: Sequence[Panel], caption: str
+) -> Report:
+    """What an experiment makes of its rows, by its findings; the first of them is the answer."""
+    return Report(
+        title=title,
+        answer=findings[0].text,
+        panels=panels,
+        findings=findings,
+        caption=caption,
+    )
 
 
 def _cell(
