@@ -47,7 +47,7 @@ def hypotheses(dataset: str) -> list[Hypothesis]:
     return [
         Comparison(
             "bottleneck.free",
-            "a 1x1 reduction before 3x3 and 5x5 filters costs no accuracy",
+            "a 1x1 reduction before 3x3 and 5x5 costs no accuracy at equal width and depth",
             REDUCED,
             UNREDUCED,
             TEST_ERROR,

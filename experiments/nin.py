@@ -64,7 +64,7 @@ def hypotheses(dataset: str) -> list[Hypothesis]:
     return [
         Comparison(
             "nin.mlpconv",
-            "1x1 convolutions behind a convolution beat a wider one at equal multiply-adds",
+            "mlpconv beats a wider convolution at equal multiply-adds",
             CONV,
             NIN,
             TEST_ERROR,
@@ -72,7 +72,7 @@ def hypotheses(dataset: str) -> list[Hypothesis]:
         ),
         Comparison(
             "nin.average_pooling",
-            "global average pooling narrows the gap between training and test of a dense head",
+            "global average pooling narrows the gap between training and test against a dense head",
             DENSE,
             NIN,
             GAP,
