@@ -135,10 +135,14 @@ def _outlined(function: Callable) -> Callable:
     return functools.wraps(function)(call)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _kernel_gradient(
     x: jax.Array, g: jax.Array, shape: tuple[int, ...], stride: int, pads: Pads
 ) -> jax.Array:
-    """[b, h, w, c], [b, h', w', c'] -> float32 `shape` [kh, kw, c, c']."""
+    """[b, h, w, c], [b, h', w', c'] -> float32 `shape` [kh, kw, c, c'].
+
+    Linear in x and in g, like the two it stands beside: its own gradients are theirs.
+    """
     one = _pointwise_kernel_gradient if shape[:2] == (1, 1) else _spatial_kernel_gradient
 
     # One member after the other under vmap: JAX would make it a convolution of groups, which takes
@@ -148,6 +152,20 @@ def _kernel_gradient(
         return _outlined(one)(x, g, tuple(shape), stride, pads)
 
     return gradient(x, g)
+
+
+def _kernel_gradient_forward(x, g, shape, stride, pads):
+    return _kernel_gradient(x, g, shape, stride, pads), (x, g)
+
+
+def _kernel_gradient_backward(shape, stride, pads, residuals, by_kernel):
+    x, g = residuals
+    kernel = by_kernel.astype(x.dtype)
+    by_x = _input_gradient(g, kernel, x.shape, stride, pads)
+    return by_x, forward(x, kernel, stride, pads, 1).astype(g.dtype)
+
+
+_kernel_gradient.defvjp(_kernel_gradient_forward, _kernel_gradient_backward)
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))

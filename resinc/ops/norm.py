@@ -26,6 +26,7 @@ class BatchNorm(nn.Module):
       use_running_average: normalise by the running statistics instead of the batch's.
       momentum: share that the running statistics keep at each step.
       axis_name: replicas to normalise over; None: each by itself.
+      use_scale: False leaves the scale out, as Keras's Inception networks do.
     """
 
     use_running_average: bool
@@ -34,13 +35,14 @@ class BatchNorm(nn.Module):
     dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None
     scale_init: nn.initializers.Initializer = nn.initializers.ones
+    use_scale: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (x.shape[-1],)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
-        scale = self.param("scale", self.scale_init, shape)
+        scale = self.param("scale", self.scale_init, shape) if self.use_scale else 1.0
         bias = self.param("bias", nn.initializers.zeros, shape)
         if self.use_running_average:
             mean, var = running_mean.value, running_var.value

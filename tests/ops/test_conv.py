@@ -155,3 +155,21 @@ def test_stride_two_pads_as_the_papers_do(size):
     y = conv.conv2d(x, w, stride=2)
     assert y.shape == (1, (size + 1) // 2, (size + 1) // 2, 1)
     np.testing.assert_allclose(y[0, 0, 0, 0], jnp.sum(x[0, :2, :2, 0] * w[1:, 1:, 0, 0]), rtol=1e-5)
+
+
+def test_gradient_of_a_gradient_is_that_of_the_plain_path():
+    """A norm of the gradient may itself be minimised; a Jacobian is pushed through two of them."""
+    x, kernel, (stride, pads, groups) = case_tensors(CASES[7])
+    pads = tuple(pads)
+
+    def penalty(convolve):
+        def loss(x, kernel):
+            return jnp.sum(jnp.sin(convolve(x, kernel, stride, pads, groups)))
+
+        def size(x, kernel):
+            return sum(jnp.sum(g**2) for g in jax.grad(loss, (0, 1))(x, kernel))
+
+        return jax.jit(jax.grad(size, (0, 1)))(x, kernel)
+
+    for ours, plain in zip(penalty(conv._conv), penalty(conv.xla_conv), strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-5 * np.abs(plain).max(), rtol=0)

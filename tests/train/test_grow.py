@@ -43,12 +43,10 @@ def test_deepened_network_computes_what_the_shallow_one_does(block, scan, tmp_pa
 
 def test_without_being_asked_further_blocks_are_refused(tmp_path):
     train(config(**SHORT), tmp_path / "shallow")
-    for extra, said in (("", "missing"), ("zero", "init_extra 'zero'")):
-        machine = assemble(
-            config(model__depth=14, init_from=str(tmp_path / "shallow"), init_extra=extra)
-        )
-        with pytest.raises(InputError, match=said):
-            from_run(machine)
+    for extra, words in (("", "missing"), ("zero", "init_extra 'zero'")):
+        deeper = config(model__depth=14, init_from=str(tmp_path / "shallow"), init_extra=extra)
+        with pytest.raises(InputError, match=words):
+            from_run(assemble(deeper))
     inception = config(model__block="inception", model__width=8, **SHORT)
     train(inception, tmp_path / "inception")
     machine = assemble(
