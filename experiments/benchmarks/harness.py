@@ -1,6 +1,5 @@
 """Processes that take turns, and the lines that say how long each took."""
 
-import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -8,11 +7,11 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from resinc.cores import available_cores
+from resinc.cores import available_cores, pinned
 from resinc.xla import as_given
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,20 +118,6 @@ class Worker:
             if line.startswith("{"):
                 return json.loads(line)
         raise RuntimeError(f"a worker ended with status {self._process.wait()}: see above")
-
-
-@contextlib.contextmanager
-def pinned(cores: Sequence[int]) -> Iterator[None]:
-    """Processes that are started inside have these cores from their first instruction."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def read(path: Path) -> Iterable[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Run jobs on this machine, a few at a time, each in its own process."""
 
 import contextlib
-import os
 import shlex
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from resinc.cores import available_cores
+from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
 
 POLL_SECONDS = 0.1
@@ -149,7 +148,7 @@ def make_slots(workers: int, devices: Sequence[str], environment: Mapping[str, s
 def _start(slot: Slot, job: Job) -> None:
     job.workdir.mkdir(parents=True, exist_ok=True)
     command = job.command()
-    with (job.workdir / "log.txt").open("ab") as log, _pinned(slot.cores):
+    with (job.workdir / "log.txt").open("ab") as log, pinned(slot.cores):
         log.write(f"$ {shlex.join(command)}\n".encode(errors="replace"))
         log.flush()
         slot.process = subprocess.Popen(
@@ -179,23 +178,6 @@ def _tell(slots: Sequence[Slot], number: signal.Signals) -> None:
     for slot in slots:
         if slot.process is not None and slot.process.poll() is None:
             slot.process.send_signal(number)
-
-
-@contextlib.contextmanager
-def _pinned(cores: frozenset[int]) -> Iterator[None]:
-    """Processes started inside inherit these cores; XLA sizes its thread pools from them.
-
-    Set on the calling thread: `preexec_fn` is unsafe beside the thread that draws the live view.
-    """
-    if not cores or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager

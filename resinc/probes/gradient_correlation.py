@@ -22,6 +22,8 @@ from resinc.probes.subject import Subject, check_stages
 EXAMPLES = 64
 # Of the way from an example to its neighbour.
 FRACTIONS = (1 / 64, 1 / 16, 1 / 4)
+# By this one networks are compared. It was chosen after one seed on the digits had been seen, where
+# the nearest image itself gave -0.04 (plain) and 0.04 (residual): to be told with the outcome.
 NEIGHBOUR = 1 / 16
 
 
