@@ -206,7 +206,7 @@ def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.report.publish import publish
 
     for path in publish(args.results, args.to, load_questions()):
-        print(f"published {path}")
+        print(f"published {show(path)}")
     return 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc.errors import InputError
+from resinc.paths import show
 from resinc.report import FILES, claims
 from resinc.report.archive import Result, read_result
 from resinc.report.page import UNCOMMITTED
@@ -39,7 +40,7 @@ def publish(
             for file in FILES:
                 shutil.copyfile(path / file, target / file)
         except OSError as error:
-            raise InputError(f"cannot publish {str(path)!r}: {error}") from None
+            raise InputError(f"cannot publish {show(path)}: {error}") from None
         written.append(target)
     return [*written, claims.write(folder, folder / "index.html", questions)]
 
@@ -49,7 +50,7 @@ def _results(given: Path) -> list[Path]:
         return [given]
     inside = sorted(path.parent for path in given.glob("*/report.json"))
     if not inside:
-        raise InputError(f"nothing to publish in {str(given)!r}: it holds no report.json")
+        raise InputError(f"nothing to publish in {show(given)}: it holds no report.json")
     return inside
 
 
@@ -58,11 +59,11 @@ def _check(path: Path, result: Result) -> None:
     code = facts.get("Code", "")
     if UNCOMMITTED in code:
         raise InputError(
-            f"{str(path)!r} may not be published: its runs are of {code}; commit, and run again "
+            f"{show(path)} may not be published: its runs are of {code}; commit, and run again "
             "from a clean checkout"
         )
     for fact, what in (("Code", "commit"), ("Command", "command")):
         if not facts.get(fact):
             raise InputError(
-                f"{str(path)!r} may not be published: it does not say which {what} made it"
+                f"{show(path)} may not be published: it does not say which {what} made it"
             )

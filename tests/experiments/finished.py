@@ -1,10 +1,10 @@
-"""Finished runs of labelled cells made up for the tests of experiments: errors in %, no files."""
+"""Finished runs made up for tests of experiments (errors in %, no files), and checks of plans."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resinc.launch.cell import Cell
+from resinc.launch.cell import Cell, check_cells
 from resinc.report.rows import Point, Row
 from resinc.runs.status import CellState
 
@@ -50,3 +50,14 @@ def interrupted(rows: Iterable[Row]) -> list[Row]:
     for i in last.values():
         found[i] = replace(found[i], state=CellState.RUNNING, evals={})
     return found
+
+
+def check_samples(cells: Sequence[Cell], hypotheses: Iterable[Any]) -> None:
+    """Assert that every arm of every hypothesis has the seeds that were fixed for it."""
+    check_cells(cells)
+    for hypothesis in hypotheses:
+        for part in getattr(hypothesis, "parts", [hypothesis]):
+            for arm in part.arms:
+                planned = [c for c in cells if arm.labels.items() <= c.labels.items()]
+                seeds = [c.overrides["seed"] for c in planned if not c.labels.get("pilot")]
+                assert seeds[: part.sample] == [*range(part.sample)], (part.id, arm.name)

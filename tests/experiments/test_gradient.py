@@ -9,10 +9,10 @@ from experiments.gradient import BARE, BARE_8, PLAIN, PREACT, RESIDUAL, TRAINED
 from experiments.recipes import RECIPES
 from resinc import config as config_lib
 from resinc import report
-from resinc.launch.cell import check_cells
 from resinc.report.outcome import Outcome
 from resinc.report.rows import Row
 from resinc.runs.status import CellState
+from tests.experiments.finished import check_samples
 
 PLAIN_EARLY, RESIDUAL_EARLY = (gradient.early(kind, RECIPES["digits"]) for kind in gradient.KINDS)
 STEPS = 120
@@ -133,13 +133,7 @@ def test_gradient_as_training_proceeds_is_that_of_the_last_early_step():
 @pytest.mark.parametrize("dataset", RECIPES)
 def test_every_hypothesis_has_its_sample_of_cells_that_load(dataset):
     cells = list(gradient.sweep(dataset))
-    check_cells(cells)
-    for hypothesis in gradient.hypotheses(dataset):
-        for part in getattr(hypothesis, "parts", [hypothesis]):
-            for arm in part.arms:
-                planned = [c for c in cells if arm.labels.items() <= c.labels.items()]
-                seeds = [c.overrides["seed"] for c in planned if not c.labels.get("pilot")]
-                assert seeds[: part.sample] == [*range(part.sample)], (part.id, arm.name)
+    check_samples(cells, gradient.hypotheses(dataset))
     for cell in cells:
         config = config_lib.load(cell.recipe, cell.flags)
         assert config.log_gradients or cell.labels.get("pilot")

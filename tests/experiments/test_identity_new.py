@@ -18,10 +18,10 @@ from experiments.identity_new import (
 from experiments.recipes import RECIPES
 from resinc import config as config_lib
 from resinc import report
-from resinc.launch.cell import check_cells
 from resinc.report.outcome import Outcome
 from resinc.report.rows import Point, Row
 from resinc.runs.status import CellState
+from tests.experiments.finished import check_samples
 
 STEPS, RATES = 120, (0.01, 0.1, 1.0)
 
@@ -104,13 +104,7 @@ def test_one_kind_of_shortcut_that_does_no_harm_reverses_nothing_but_is_not_enou
 @pytest.mark.parametrize("dataset", RECIPES)
 def test_every_hypothesis_has_its_sample_of_cells_that_load(dataset):
     cells = list(identity.sweep(dataset))
-    check_cells(cells)
-    for hypothesis in identity.hypotheses(dataset):
-        for part in getattr(hypothesis, "parts", [hypothesis]):
-            for arm in part.arms:
-                planned = [c for c in cells if arm.labels.items() <= c.labels.items()]
-                seeds = [c.overrides["seed"] for c in planned if not c.labels.get("pilot")]
-                assert seeds[: part.sample] == [*range(part.sample)], (part.id, arm.name)
+    check_samples(cells, identity.hypotheses(dataset))
     for cell in cells:
         config = config_lib.load(cell.recipe, cell.flags)
         stack = config.objective == "reproduce"
