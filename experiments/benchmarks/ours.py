@@ -40,7 +40,7 @@ def machine_of(recipe: str, **fields: Any) -> tuple[Any, Any, Any, Any]:
     size = 4 * machine.config.batch_size
     images = random.randint(0, 256, (size, *spec.image_shape)).astype(np.uint8)
     labels = random.randint(0, spec.num_classes, size).astype(np.int32)
-    normalizer = normalize.normalizer(images, section.normalize, section.mean, section.std)
+    normalizer = normalize.configured(images, section)
     state = init_state(machine.network, machine.optimizer, spec.image_shape, machine.config.seed)
     replicate = machine.replicas.replicate
     return machine, replicate(Examples(images, labels)), normalizer, replicate(state)

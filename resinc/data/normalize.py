@@ -7,7 +7,7 @@ images they are tried on: so theirs are numbers, not measurements.
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,11 @@ def normalizer(
         return Normalizer(shift.astype(np.float32), scale.astype(np.float32), how.bgr)
     shift, scale = how(images)
     return Normalizer(shift.astype(np.float32), scale.astype(np.float32))
+
+
+def configured(images: np.ndarray, section: Any) -> Normalizer:
+    """The normalizer that a `config.data` section asks for; see `normalizer`."""
+    return normalizer(images, section.normalize, section.mean, section.std)
 
 
 def check_normalization(

@@ -154,8 +154,5 @@ def evaluate_folder(
     like = variable_shapes(machine.network, splits.spec.image_shape)
     refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")
     weights = machine.replicas.replicate(Weights(**variables))
-    section = machine.config.data
-    normalizer = normalize.normalizer(
-        splits.train.image, section.normalize, section.mean, section.std
-    )
+    normalizer = normalize.configured(splits.train.image, machine.config.data)
     return step, Evaluator(machine, splits, normalizer)(weights, names)

@@ -116,10 +116,7 @@ def _run(
     state = replicas.replicate(begin.state)
 
     # Functions: small sets stay on the device as uint8, so a step takes only indices.
-    section = config.data
-    normalizer = normalize.normalizer(
-        splits.train.image, section.normalize, section.mean, section.std
-    )
+    normalizer = normalize.configured(splits.train.image, config.data)
 
     train_step = training_step(machine, normalizer)
     evaluator = Evaluator(machine, splits, normalizer)
