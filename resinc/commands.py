@@ -48,8 +48,8 @@ def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
     if "layers" not in config:
         raise InputError(f"config {args.config!r} has no layers to measure: see configs/chain.py")
     prepare_jax(deterministic=False)  # The fastest kernels are what is measured.
-    from resinc.measure.run import measure
-    from resinc.measure.summary import print_summary
+    from resinc.cost.chain_summary import print_summary
+    from resinc.train.chain import measure
 
     print_summary(measure(config, args.workdir), config.batch_size)
     print(f"done: {show(args.workdir)}")
@@ -246,9 +246,9 @@ def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
     config = load_training(args.config or f"configs/base.py:network={args.network}", overrides)
     prepare_jax(deterministic=True)
     from resinc.config import check
+    from resinc.cost.count import network_cost
+    from resinc.cost.summary import print_summary
     from resinc.data import DATASETS
-    from resinc.diagnostics.cost import network_cost
-    from resinc.diagnostics.summary import print_summary
     from resinc.networks import build
     from resinc.registry import lookup
     from resinc.zoo import named

@@ -34,26 +34,25 @@ ALLOWED = {
     "networks": EVERYWHERE | {"resinc.blocks", "resinc.ops"},
     "weights": EVERYWHERE | {"resinc.networks"},
     "data": EVERYWHERE,
-    "diagnostics": EVERYWHERE | {"resinc.networks.paths"},
-    "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.diagnostics", "resinc.ops"},
+    "cost": EVERYWHERE | {"resinc.networks", "resinc.ops"},
+    "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.ops"},
     "runs": LEAVES | {"resinc", "resinc.config"},
     "report": EVERYWHERE | {"resinc.runs"},
     "train": EVERYWHERE
-    | {"resinc", "resinc.networks", "resinc.data", "resinc.diagnostics", "resinc.ops.loss"}
+    | {"resinc", "resinc.networks", "resinc.data", "resinc.cost", "resinc.ops.loss"}
     | {"resinc.weights", "resinc.probes", "resinc.runs", "resinc.xla"},
-    "measure": EVERYWHERE | {"resinc.ops", "resinc.diagnostics", "resinc.train", "resinc.runs"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report", "resinc.runs"},
     "cli": EVERYWHERE | {"resinc.commands"},
     # It calls every folder that has a subcommand.
     "commands": EVERYWHERE
-    | {"resinc", "resinc.data", "resinc.diagnostics", "resinc.launch", "resinc.networks"}
-    | {"resinc.measure", "resinc.report", "resinc.train", "resinc.xla"},
+    | {"resinc", "resinc.cost", "resinc.data", "resinc.launch", "resinc.networks"}
+    | {"resinc.report", "resinc.train", "resinc.xla"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {
     "configs": SCHEMA | {"resinc.zoo"},  # Names and numbers: a recipe stays free of JAX.
     "experiments": EVERYWHERE
-    | {"configs", "resinc.launch", "resinc.report", "resinc.runs", "resinc.diagnostics"}
+    | {"configs", "resinc.cost", "resinc.launch", "resinc.report", "resinc.runs"}
     | {"resinc.networks"},
 }
 ALL = {f"resinc.{name}" for name in ALLOWED}
@@ -161,7 +160,7 @@ def test_only_parallel_names_collectives():
         ("resinc/blocks/plain.py", "from resinc.networks import build", "imports resinc.networks"),
         ("resinc/blocks/plain.py", "from ..networks import build", "imports resinc.networks"),
         ("resinc/blocks/plain.py", "from .. import networks", "imports resinc.networks"),
-        ("resinc/diagnostics/a.py", "from resinc import networks", "imports resinc.networks"),
+        ("resinc/cost/a.py", "from resinc.probes import PROBES", "imports resinc.probes"),
         ("resinc/train/loop.py", "from resinc.ops.conv import conv2d", "imports resinc.ops.conv"),
         ("resinc/train/loop.py", "def f():\n    import configs.cifar", "imports configs.cifar"),
         ("resinc/report/page.py", "import experiments", "imports experiments"),
@@ -241,7 +240,7 @@ HEAVY = {"tensorflow", "tensorflow_datasets", "array_record", "orbax", "ml_colle
         (["resinc.cli"], JAX | HEAVY | {"matplotlib", "numpy"}),
         (modules_of("resinc/launch"), JAX | HEAVY - {"ml_collections"}),
         (["resinc.blocks"], HEAVY | {"matplotlib"}),
-        (modules_of("resinc/networks", "resinc/diagnostics"), HEAVY | {"matplotlib"}),
+        (modules_of("resinc/networks", "resinc/cost"), HEAVY | {"matplotlib"}),
     ],
     ids=["configs", "runs", "report", "cli", "launch", "blocks", "networks"],
 )

@@ -9,9 +9,9 @@ from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc import data, networks
+from resinc.cost.count import network_cost
 from resinc.data import augment
 from resinc.data.normalize import check_normalization
-from resinc.diagnostics.cost import network_cost
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes

@@ -19,8 +19,8 @@ from resinc import config as config_file
 from resinc import data
 from resinc.data import normalize
 from resinc.data.order import batch_indices
-from resinc.diagnostics.gradients import by_layer
 from resinc.errors import outside_cause
+from resinc.probes.gradients import by_layer
 from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.correct import Correct, write_correct
@@ -32,7 +32,7 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Evaluator, Result
 from resinc.train.finite import name_parts
 from resinc.train.initial import check_source, from_run
-from resinc.train.measure import measure
+from resinc.train.probes import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import training_step
 from resinc.train.progress import Meter, RunProgress

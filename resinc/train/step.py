@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from resinc.diagnostics.gradients import norms, relative_updates
 from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
+from resinc.probes.gradients import norms, relative_updates
 from resinc.train.finite import nonfinite_parts
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
@@ -31,7 +31,7 @@ class Report(NamedTuple):
     lr: jax.Array  # Of this step.
     bad_step: jax.Array  # As in Window.
     bad_parts: jax.Array
-    # If asked for, of this step `diagnostics.gradients.norms` and `relative_updates`.
+    # If asked for, of this step `probes.gradients.norms` and `relative_updates`.
     gradients: Any = ()
 
 

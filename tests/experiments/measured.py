@@ -1,7 +1,7 @@
 """Rows of chain measurements, without measuring anything."""
 
 from resinc import config as config_lib
-from resinc.measure.chain import parse, shapes
+from resinc.cost.chain import parse, shapes
 from resinc.report.rows import Row
 from resinc.runs.status import CellState
 

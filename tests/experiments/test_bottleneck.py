@@ -7,7 +7,7 @@ from experiments import bottleneck
 from experiments.recipes import WIDTHS
 from resinc import config as config_lib
 from resinc import networks, report
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.launch.cell import check_cells
 from resinc.report.outcome import Outcome
 from tests.experiments.finished import finished, interrupted

@@ -6,7 +6,7 @@ from configs import base
 from experiments import combination
 from resinc import config as config_lib
 from resinc import networks, report
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.report.rows import Row
 from resinc.report.statistics import Verdict

@@ -5,7 +5,7 @@ import pytest
 from experiments import network_in_network as experiment
 from resinc import config as config_lib
 from resinc import networks, report
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.launch.cell import check_cells
 from resinc.report.rows import Point, Row

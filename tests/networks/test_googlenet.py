@@ -9,7 +9,7 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.blocks.inception import InceptionModule
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks import paths
 from resinc.networks.googlenet import MODULES

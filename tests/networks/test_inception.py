@@ -5,7 +5,7 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks import paths
 from resinc.networks.inception_resnet import V1, V2

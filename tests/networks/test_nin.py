@@ -4,7 +4,7 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.zoo import ZOO
 

@@ -8,7 +8,7 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.blocks import BLOCKS
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.networks import paths
 from resinc.networks.stage import unstack
 

@@ -6,7 +6,7 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.networks import NETWORKS
 from resinc.zoo import ZOO
 

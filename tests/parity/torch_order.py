@@ -2,7 +2,7 @@
 
 Two implementations that were written apart name their layers differently, but both run them in the
 order of the paper. `assert_same` notes the order of PyTorch's convolutions, BatchNorms and linear
-layers with forward hooks and that of ours with `diagnostics.cost`; shapes are checked layer by
+layers with forward hooks and that of ours with `cost.count`; shapes are checked layer by
 layer. Where the two disagree about which of two branches comes first, `ours` or `theirs` reorders.
 """
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.count import network_cost
 from resinc.networks.stage import stack, unstack
 
 Reorder = Callable[[list[str]], list[str]]

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from resinc.diagnostics.cost import network_cost
+from resinc.cost.chain import Chain, parse, shapes
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
-from resinc.measure.chain import Chain, parse, shapes
 
 IMAGE = (28, 28, 192)
 

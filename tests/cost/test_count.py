@@ -7,7 +7,7 @@ from jax import lax
 from configs import base
 from resinc import networks
 from resinc.blocks import BLOCKS
-from resinc.diagnostics.cost import cost, network_cost
+from resinc.cost.count import cost, network_cost
 from resinc.ops import conv, conv_cpu
 from resinc.ops.shortcut import SHORTCUTS
 from resinc.zoo import ZOO

@@ -5,9 +5,9 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics import gradients
 from resinc.networks import paths
 from resinc.networks.stage import unstack
+from resinc.probes import gradients
 
 
 def grads(scan):

@@ -6,8 +6,8 @@ import pytest
 
 from configs import base
 from resinc import networks
-from resinc.diagnostics import summary
-from resinc.diagnostics.cost import network_cost
+from resinc.cost import summary
+from resinc.cost.count import network_cost
 from resinc.errors import InputError
 
 

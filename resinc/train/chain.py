@@ -9,15 +9,15 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc.diagnostics.cost import Cost, network_cost
-from resinc.measure.chain import Chain, Layer, Shape, parse, shapes
-from resinc.measure.clock import time_in_turn
+from resinc.cost.chain import Chain, Layer, Shape, parse, shapes
+from resinc.cost.clock import time_in_turn
+from resinc.cost.count import Cost, network_cost
 from resinc.runs.config import check_config
 from resinc.runs.files import read_object, write_json
 from resinc.runs.lock import held
 from resinc.runs.status import read_status, write_status
 from resinc.train import provenance
-from resinc.train.measure import FILE
+from resinc.train.probes import FILE
 
 # What `compiled.memory_analysis()` knows of a program, without running it.
 _BYTES = {

@@ -7,10 +7,10 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.cli import main
+from resinc.cost.clock import time_in_turn
 from resinc.errors import InputError
-from resinc.measure import run
-from resinc.measure.clock import time_in_turn
 from resinc.report.rows import read_row
+from resinc.train import chain as run
 
 TINY = ["--config.input=(4,4,2)", "--config.batch_size=1", "--config.repeats=1"]
 

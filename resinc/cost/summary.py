@@ -8,7 +8,7 @@ import sys
 from rich.table import Table
 
 from resinc import output
-from resinc.diagnostics.cost import Cost, Layer
+from resinc.cost.count import Cost, Layer
 from resinc.networks.paths import GROUPS
 from resinc.registry import lookup
 

@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from resinc.diagnostics.jaxpr_walk import Event, Value, walk
+from resinc.cost.jaxpr_walk import Event, Value, walk
 from resinc.networks import paths
 
 

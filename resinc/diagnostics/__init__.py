@@ -1,1 +1,0 @@
-"""Read-only views of parameter trees and functions: depth order, cost, summary."""

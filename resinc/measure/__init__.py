@@ -1,1 +1,0 @@
-"""What a chain of layers costs: counted, timed, weighed."""
