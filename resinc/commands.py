@@ -214,7 +214,7 @@ def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
     from rich.table import Table
 
     from resinc.data.inventory import inventory
-    from resinc.data.source import data_directory
+    from resinc.data.stored import data_directory
     from resinc.output import console
 
     table = Table("name", "image", "classes", "train / validation / test", "state", box=None)

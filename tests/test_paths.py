@@ -7,7 +7,7 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.cli import main
-from resinc.data.source import data_directory
+from resinc.data.stored import data_directory
 from resinc.errors import InputError
 from resinc.paths import read_path, show
 

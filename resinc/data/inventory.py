@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from resinc.data.source import condition, data_directory, directory_of, set_directory
 from resinc.data.spec import DATASETS
+from resinc.data.stored import condition, data_directory, directory_of, set_directory
 
 
 class Row(NamedTuple):

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from resinc import output
-from resinc.data import source
+from resinc.data import stored
 from resinc.data.archives import read_archive
 from resinc.data.download import fetch
 from resinc.data.original import Archive, Original
@@ -49,13 +49,13 @@ def prepare(
         raise InputError(
             f"{name} has no public download: bring its files, and name their folder by --from"
         )
-    directory = source.directory_of(spec, source.data_directory(directory))
+    directory = stored.directory_of(spec, stored.data_directory(directory))
     return prepare_spec(spec, directory, read_path(archive) if archive else None, console)
 
 
 def prepare_spec(spec: Spec, directory: Path, archive: Path | None, console: Console) -> Path:
     """`prepare` for a given specification, which need not be in DATASETS."""
-    home = source.set_directory(spec, directory)
+    home = stored.set_directory(spec, directory)
     try:
         with _progress(console) as progress:
             # Before the lock, since it needs no right to write there.
@@ -69,8 +69,8 @@ def prepare_spec(spec: Spec, directory: Path, archive: Path | None, console: Con
             )
             _write(spec, original, staging, progress)
             # Everything is decoded once more before anything is replaced.
-            source.read(spec, staging, _bar(progress, "verifying", _examples(spec)))
-            _publish(source.set_directory(spec, staging), home, staging)
+            stored.read(spec, staging, _bar(progress, "verifying", _examples(spec)))
+            _publish(stored.set_directory(spec, staging), home, staging)
     except OSError as error:
         raise InputError(f"cannot prepare {spec.name} in {directory}: {error}") from error
     console.print(f"{spec.name} is ready in {home}")
@@ -82,7 +82,7 @@ def _examples(spec: Spec) -> int:
 
 
 def _already_there(spec: Spec, directory: Path, progress: Progress) -> bool:
-    found = source.condition(spec, directory)
+    found = stored.condition(spec, directory)
     if found.state == "missing":
         return False
     if found.state == "damaged" and found.replaceable:
@@ -90,7 +90,7 @@ def _already_there(spec: Spec, directory: Path, progress: Progress) -> bool:
         return False
     bar = _bar(progress, "checking", _examples(spec))
     try:
-        source.read(spec, directory, bar)
+        stored.read(spec, directory, bar)
     except InputError as error:
         if not found.replaceable:
             raise
@@ -145,7 +145,7 @@ def _download(spec: Spec, directory: Path, folder: Path, progress: Progress) -> 
     what = "FOLDER (with the four files)" if len(spec.remotes) > 1 else "FILE"
     advice = (
         "where there is no internet, download it elsewhere and use: "
-        f"{source.mend(spec, directory)} --from {what}"
+        f"{stored.mend(spec, directory)} --from {what}"
     )
     bar = _bar(progress, "downloading", sum(remote.size for remote in spec.remotes))
     paths = [fetch(remote, folder, bar, advice) for remote in spec.remotes]

@@ -67,17 +67,17 @@ def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
         from resinc.data import embedded
 
         return embedded.MAKERS[spec.name](spec)
-    from resinc.data import decoded, source
+    from resinc.data import decoded, stored
 
-    home = source.directory_of(spec, source.data_directory(directory))
+    home = stored.directory_of(spec, stored.data_directory(directory))
 
     def decode() -> tuple[Split, Split]:
-        train, test = source.read(spec, home)
+        train, test = stored.read(spec, home)
         return _in_canonical_order(train), _in_canonical_order(test)
 
-    if source.condition(spec, home).state != "ready":
+    if stored.condition(spec, home).state != "ready":
         return decode()  # Which says what is wrong.
-    files = source.set_directory(spec, home).iterdir()
+    files = stored.set_directory(spec, home).iterdir()
     return decoded.kept(spec, [file for file in files if file.is_file()], decode)
 
 

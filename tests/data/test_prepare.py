@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from resinc.data import prepare as module
-from resinc.data import source
+from resinc.data import stored
 from resinc.data.archives import read_archive
 from resinc.data.prepare import prepare, prepare_spec
 from resinc.data.spec import Remote
@@ -47,7 +47,7 @@ def test_every_format_comes_back_as_it_was(form, folder, tmp_path, console):
     sets = originals.content(spec)
     home = prepare_spec(spec, tmp_path / "sets", write(folder, spec, sets), console)
     assert home == tmp_path / "sets" / name / spec.version
-    train, test = source.read(spec, tmp_path / "sets")
+    train, test = stored.read(spec, tmp_path / "sets")
     assert same_examples(train, *sets["train"])
     assert same_examples(test, *sets["test"])
     assert [p.name for p in (tmp_path / "sets").iterdir()] == [name]
@@ -61,10 +61,10 @@ def test_stock_tfds_reads_what_was_prepared(form, folder, tmp_path, console):
     sets = originals.content(spec)
     prepare_spec(spec, tmp_path, write(folder, spec, sets), console)
     stock = tfds.data_source(name, data_dir=str(tmp_path), download=False)
-    ours = source.read(spec, tmp_path)
-    for split, stored in zip(("train", "test"), ours, strict=True):
-        assert len(stock[split]) == len(stored)
-        for example, image, label in zip(stock[split], stored.image, stored.label, strict=True):
+    ours = stored.read(spec, tmp_path)
+    for split, own in zip(("train", "test"), ours, strict=True):
+        assert len(stock[split]) == len(own)
+        for example, image, label in zip(stock[split], own.image, own.label, strict=True):
             np.testing.assert_array_equal(example["image"], image)
             assert example["label"] == label
             if name == "cifar100":
@@ -76,11 +76,11 @@ def test_a_copy_beside_a_shard_damages_nothing(suffix, folder, tmp_path, console
     spec = originals.tiny("mnist")
     write = originals.WRITERS["mnist"][1]
     home = prepare_spec(spec, tmp_path, write(folder, spec, originals.content(spec)), console)
-    before = source.read(spec, tmp_path)
+    before = stored.read(spec, tmp_path)
     for shard in list(home.glob("*.array_record-*")):
         shutil.copy(shard, shard.with_name(shard.name + suffix))
-    assert source.condition(spec, tmp_path).state == "ready"
-    for split, again in zip(before, source.read(spec, tmp_path), strict=True):
+    assert stored.condition(spec, tmp_path).state == "ready"
+    for split, again in zip(before, stored.read(spec, tmp_path), strict=True):
         np.testing.assert_array_equal(split.image, again.image)
 
 
@@ -89,14 +89,14 @@ def test_the_folder_of_the_set_itself_is_understood(named, folder, tmp_path, con
     spec = originals.tiny("mnist")
     write = originals.WRITERS["mnist"][1]
     home = prepare_spec(spec, tmp_path, write(folder, spec, originals.content(spec)), console)
-    directory = source.directory_of(spec, tmp_path / named)
-    assert source.set_directory(spec, directory).resolve() == home.resolve()
-    assert source.condition(spec, directory).state == "ready"
+    directory = stored.directory_of(spec, tmp_path / named)
+    assert stored.set_directory(spec, directory).resolve() == home.resolve()
+    assert stored.condition(spec, directory).state == "ready"
 
 
 def test_a_folder_that_only_has_the_name_of_a_set_is_its_parent(tmp_path):
     spec = originals.tiny("mnist")
-    assert source.directory_of(spec, tmp_path / "mnist") == tmp_path / "mnist"
+    assert stored.directory_of(spec, tmp_path / "mnist") == tmp_path / "mnist"
 
 
 def test_class_names_are_kept(folder, tmp_path, console):
@@ -115,11 +115,11 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import originals
 from pathlib import Path
 from rich.console import Console
-from resinc.data import source
+from resinc.data import stored
 from resinc.data.prepare import prepare_spec
 spec = originals.tiny("cifar10")
 prepare_spec(spec, Path({str(tmp_path)!r}), Path({str(path)!r}), Console(stderr=True))
-source.read(spec, Path({str(tmp_path)!r}))
+stored.read(spec, Path({str(tmp_path)!r}))
 heavy = {{"tensorflow", "jax", "torch"}} & set(sys.modules)
 sys.exit(f"imported {{heavy}}" if heavy else 0)
 """
@@ -155,10 +155,10 @@ def test_damage_is_named_and_mended(harm, folder, tmp_path, console):
     else:
         (home / "dataset_info.json").write_text("{")
     with pytest.raises(InputError, match=r"damaged.*resinc data prepare cifar10 --dir ") as caught:
-        source.read(spec, tmp_path)
+        stored.read(spec, tmp_path)
     assert str(home) in str(caught.value)
     prepare_spec(spec, tmp_path, path, console)
-    assert same_examples(source.read(spec, tmp_path)[0], *sets["train"])
+    assert same_examples(stored.read(spec, tmp_path)[0], *sets["train"])
 
 
 def test_wrong_count_and_wrong_shape_are_damage(folder, tmp_path, console):
@@ -167,11 +167,11 @@ def test_wrong_count_and_wrong_shape_are_damage(folder, tmp_path, console):
         spec, tmp_path, originals.cifar_binary(folder, spec, originals.content(spec)), console
     )
     with pytest.raises(InputError, match="train split has 20 examples instead of 50000"):
-        source.read(replace(spec, train_size=50_000), tmp_path)
+        stored.read(replace(spec, train_size=50_000), tmp_path)
     with pytest.raises(InputError, match=r"an image is 32x32 RGB instead of 16x32 RGB"):
-        source.read(replace(spec, image_shape=(16, 32, 3)), tmp_path)
+        stored.read(replace(spec, image_shape=(16, 32, 3)), tmp_path)
     with pytest.raises(InputError, match=r"a label is outside 0\.\.1"):
-        source.read(replace(spec, num_classes=2), tmp_path)
+        stored.read(replace(spec, num_classes=2), tmp_path)
 
 
 def test_foreign_format_is_not_overwritten(tmp_path, folder, console):
@@ -188,7 +188,7 @@ def test_foreign_format_is_not_overwritten(tmp_path, folder, console):
 
 def test_missing_set_names_directory_and_command(tmp_path):
     with pytest.raises(InputError) as caught:
-        source.read(originals.tiny("cifar10"), tmp_path / "no where")
+        stored.read(originals.tiny("cifar10"), tmp_path / "no where")
     assert f"resinc data prepare cifar10 --dir '{tmp_path}/no where'" in str(caught.value)
 
 
@@ -208,10 +208,10 @@ def test_interrupted_preparation_leaves_nothing_that_reads(folder, tmp_path, con
     monkeypatch.setattr(module, "_png", killed)
     with pytest.raises(KeyboardInterrupt):
         prepare_spec(spec, tmp_path, path, console)
-    assert source.condition(spec, tmp_path).state == "missing"
+    assert stored.condition(spec, tmp_path).state == "missing"
     monkeypatch.undo()
     prepare_spec(spec, tmp_path, path, console)  # Over what the first attempt left.
-    assert same_examples(source.read(spec, tmp_path)[0], *sets["train"])
+    assert same_examples(stored.read(spec, tmp_path)[0], *sets["train"])
 
 
 def test_two_preparations_at_once_are_refused(tmp_path, folder, console):
@@ -301,7 +301,7 @@ def test_download_is_checked_and_prepared(form, folder, server, tmp_path, consol
     write(folder, spec, sets)
     spec = replace(spec, remotes=tuple(remote(server, p) for p in sorted(folder.iterdir())))
     prepare_spec(spec, tmp_path / "sets", None, console)
-    assert same_examples(source.read(spec, tmp_path / "sets")[0], *sets["train"])
+    assert same_examples(stored.read(spec, tmp_path / "sets")[0], *sets["train"])
 
 
 def test_failed_download_names_url_and_the_way_round(folder, server, tmp_path, console):
@@ -332,7 +332,7 @@ def test_finished_download_serves_the_next_attempt(folder, server, tmp_path, con
             prepare_spec(spec, tmp_path / "sets", None, console)
     path.unlink()
     prepare_spec(spec, tmp_path / "sets", None, console)
-    assert same_examples(source.read(spec, tmp_path / "sets")[1], *sets["test"])
+    assert same_examples(stored.read(spec, tmp_path / "sets")[1], *sets["test"])
 
 
 def test_directory_that_cannot_be_made_is_one_sentence(tmp_path, console):

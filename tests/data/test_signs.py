@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from resinc.data import DATASETS, prepare, source
+from resinc.data import DATASETS, prepare, stored
 from resinc.data.archives import read_archive
 from resinc.errors import InputError
 
@@ -50,7 +50,7 @@ def test_either_form_comes_back_as_it_was(write, tmp_path):
     (tmp_path / "files").mkdir()
     write(tmp_path / "files", sets)
     prepare.prepare_spec(SPEC, tmp_path, tmp_path / "files", Console(quiet=True))
-    for name, found in zip(("train", "test"), source.read(SPEC, tmp_path), strict=True):
+    for name, found in zip(("train", "test"), stored.read(SPEC, tmp_path), strict=True):
         assert pairs((found.image, found.label)) == pairs(sets[name])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from resinc.data import DATASETS, load
 from resinc.data.inventory import inventory
-from resinc.data.source import condition, data_directory, read
+from resinc.data.stored import condition, data_directory, read
 from resinc.errors import InputError
 
 
@@ -67,13 +67,13 @@ def test_stock_versions_are_those_of_the_installed_tfds():
 
 def test_real_cifar10_test_images_read_as_tfds_reads_them(monkeypatch):
     """The test split alone, for speed: the training split takes the same path."""
-    from resinc.data import source
+    from resinc.data import stored
 
     directory = prepared_cifar10()
     import tensorflow_datasets as tfds
 
     spec = DATASETS["cifar10"]
-    split = source._read_split(spec, directory, "test", spec.test_size, lambda count: None)
+    split = stored._read_split(spec, directory, "test", spec.test_size, lambda count: None)
     assert np.bincount(split.label).tolist() == [1000] * 10
     # The published means of the test images are 0.4942, 0.4851, 0.4504.
     means = split.image.reshape(-1, 3).mean(axis=0) / 255
