@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from resinc import commands
 from resinc.errors import InputError, outside_cause
+from resinc.file_paths import read_path
 from resinc.output import surviving_output
-from resinc.paths import read_path
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2

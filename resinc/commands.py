@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
-from resinc.paths import show
+from resinc.file_paths import show
 from resinc.xla import keep_memory
 
 if TYPE_CHECKING:

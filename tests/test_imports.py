@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-LEAVES = {"resinc.errors", "resinc.paths", "resinc.registry"}
+LEAVES = {"resinc.errors", "resinc.file_paths", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
 EVERYWHERE |= {"resinc.cache", "resinc.cores"}
@@ -23,7 +23,7 @@ ALLOWED = {
     "cores": set(),
     "cache": {"resinc.cores"},
     "xla": {"resinc.cores", "resinc.errors"},
-    "paths": {"resinc.errors"},
+    "file_paths": {"resinc.errors"},
     "registry": {"resinc.errors"},
     "assignment": LEAVES,
     "fields": LEAVES,

@@ -19,7 +19,7 @@ from resinc.data.download import fetch
 from resinc.data.original import Archive, Original
 from resinc.data.spec import DATASETS, Spec
 from resinc.errors import InputError
-from resinc.paths import read_path
+from resinc.file_paths import read_path
 from resinc.registry import lookup
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from resinc.data.spec import Spec, Split
 from resinc.errors import InputError
-from resinc.paths import read_path
+from resinc.file_paths import read_path
 
 _CHUNK = 2048  # Records in flight between file and array: bounds the memory beside the result.
 

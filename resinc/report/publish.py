@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc.errors import InputError
-from resinc.paths import show
+from resinc.file_paths import show
 from resinc.report import FILES, claims
 from resinc.report.archive import Result, read_result
 from resinc.report.page import UNCOMMITTED

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resinc.paths import read_path
+from resinc.file_paths import read_path
 
 
 class Source(NamedTuple):

@@ -9,7 +9,7 @@ from resinc import config as config_lib
 from resinc.cli import main
 from resinc.data.stored import data_directory
 from resinc.errors import InputError
-from resinc.paths import read_path, show
+from resinc.file_paths import read_path, show
 
 COMMANDS = {
     "train": ["train", "--config=configs/digits.py", "--workdir"],
