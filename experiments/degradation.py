@@ -2,31 +2,44 @@
 
 import itertools
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from experiments.recipes import BEST, arm, at_every_rate, chosen, classifier, recipe_of, tuned
+from experiments.recipes import (
+    BEST,
+    Recipe,
+    arm,
+    at_every_rate,
+    chosen,
+    classifier,
+    judged,
+    recipe_of,
+    tuned,
+)
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import Report, Row
-from resinc.report.arms import Arm, ended
+from resinc.report.arms import Arm, ended, last_errors
 from resinc.report.chart import Grid, Panel
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide, interaction
 from resinc.report.figure import NETWORK_COLOURS
-from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric
+from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric, digits
 from resinc.report.panels import Series, error_curves, final_errors
 from resinc.report.rules import less_than, more_than, more_than_times
+from resinc.runs.cell import Label
 from resinc.runs.status import CellState
 
 KINDS = ("plain", "residual")
 SHALLOW, BETWEEN, DEEP = 20, (32, 44), 56
 DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
 SEEDS, SEEDS_BETWEEN = 5, 3
+ONE_RATE: dict[str, Label] = {"rate": "recipe"}  # Labels of a quick look.
 CHANCE = 90.0  # % error of guessing one of ten classes.
+CAPTION = "Error against steps, thin: training, bold: test; mean and every seed."
 MAP_CAPTION = (
     "Maps: mean over seeds; a cross where a run diverged, which counts as chance; a ring where "
-    "no run has ended. "
+    "no run has ended."
 )
 TRAINS = 5.0  # % training error up to which a network counts as trained.
 
@@ -35,6 +48,7 @@ def sweep(
     dataset: str = "digits",
     seeds: int = SEEDS,
     steps: int = 0,
+    depths: tuple[int, ...] = (),
     rates: bool = True,
     pilots: bool = True,
 ) -> Iterator[Cell]:
@@ -44,6 +58,8 @@ def sweep(
       dataset: a key of RECIPES.
       seeds: how many, from 0; fewer than 5 decide nothing.
       steps: optimizer updates; 0 keeps the recipe's.
+      depths: of a quick look that decides nothing: plain and residual networks of these depths
+        alone, at the learning rate of the recipe's file.
       rates: whether to train at every depth and learning rate: 640 of 692 cells.
       pilots: whether to choose a rate per network and train at that; without, the map alone.
 
@@ -51,6 +67,9 @@ def sweep(
       InputError: an unknown data set, or nothing to run.
     """
     recipe = chosen(dataset, seeds, steps)
+    if depths:
+        yield from _at_one_rate(recipe, depths, seeds)
+        return
     if not pilots and (dataset != "digits" or not rates):
         raise InputError(f"nothing to run: pilots {pilots}, rates {rates} on {dataset}")
     for depth in (DEEP, SHALLOW) if pilots else ():
@@ -63,6 +82,14 @@ def sweep(
         for depth in reversed(DEPTHS):
             for kind in KINDS:
                 yield from at_every_rate(recipe, classifier(kind, depth), seeds)
+
+
+def _at_one_rate(recipe: Recipe, depths: Sequence[int], seeds: int) -> Iterator[Cell]:
+    for depth in sorted(set(depths), reverse=True):
+        for kind in KINDS:
+            network = replace(classifier(kind, depth), measured={})
+            for cell in judged(recipe, network, seeds):
+                yield replace(cell, labels={**cell.labels, **ONE_RATE})
 
 
 def hypotheses(dataset: str) -> list[Hypothesis]:
@@ -171,34 +198,57 @@ def deepest_that_trains(rows: Sequence[Row]) -> float:
 def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, curves and final errors; works on partial results."""
     dataset, recipe = recipe_of(rows)
+    title = f"Depth and training error on {recipe.budget}"
+    if quick := Arm("a quick look", **ONE_RATE).select(rows):
+        depths = sorted({int(row.labels["depth"]) for row in quick})
+        shown = [end_panel(quick, ONE_RATE), *error_panels(quick, ONE_RATE, depths[-1:])]
+        return Report(title, at_a_glance(quick, depths), shown, caption=CAPTION)
     findings = decide(hypotheses(dataset), rows, recipe.primary)
-    curves = [
-        error_curves(
-            f"{depth} layers",
-            [Series(k, NETWORK_COLOURS[k], arm(k, depth).select(rows)) for k in KINDS],
-        )
-        for depth in (SHALLOW, DEEP)
-    ]
-    ends = [
-        final_errors(
-            "at the last step",
-            "depth (weighted layers)",
-            [Series(k, NETWORK_COLOURS[k], Arm(k, kind=k, **BEST).select(rows)) for k in KINDS],
-            "model.depth",
-        )
-    ]
     maps = map_panels(rows)
-    if not any(row.labels.get("rate") == "best" for row in rows):  # The map alone.
+    panels = [*maps, *error_panels(rows, BEST, (SHALLOW, DEEP)), end_panel(rows, BEST)]
+    caption = f"{MAP_CAPTION} {CAPTION}" if maps else CAPTION
+    if not any(BEST.items() <= row.labels.items() for row in rows):  # The map alone.
         findings = [finding for finding in findings if finding.id == "degradation.any_rate"]
-        curves, ends = [], []
-    return Report(
-        title=f"Depth and training error on {recipe.budget}",
-        answer=findings[0].text,
-        panels=[*maps, *curves, *ends],
-        findings=findings,
-        caption=MAP_CAPTION * bool(maps)
-        + "Error against steps, thin: training, bold: test; mean and every seed.",
+        panels, caption = maps, MAP_CAPTION
+    return Report(title, findings[0].text, panels, findings=findings, caption=caption)
+
+
+def at_a_glance(rows: Sequence[Row], depths: Sequence[int]) -> str:
+    """Mean training errors at the least and the largest depth, in one sentence, and what for."""
+
+    def told(depth: int) -> str:
+        means = []
+        for kind in KINDS:
+            errors = last_errors(Arm(kind, kind=kind, depth=depth).select(rows), "train")
+            means.append(f"{kind} {digits(statistics.fmean(errors))} %" if errors else "")
+        return f"{depth} layers: {', '.join(filter(None, means)) or 'no run has ended'}"
+
+    ends = "; ".join(told(depth) for depth in sorted({depths[0], depths[-1]}))
+    seeds = len({row.config["seed"] for row in rows if "seed" in row.config})
+    return (
+        f"Training error at the last step, {ends}. Undecided: this is a quick look with {seeds} "
+        f"seed{'s' * (seeds != 1)} at one learning rate; `make evidence` decides."
     )
+
+
+def error_panels(
+    rows: Sequence[Row], rate: Mapping[str, Label], depths: Iterable[int]
+) -> list[Panel]:
+    """Error against steps, a panel per depth, of runs with these labels."""
+    arms = [[Arm(kind, kind=kind, depth=depth, **rate) for kind in KINDS] for depth in depths]
+    return [
+        error_curves(
+            f"{networks[0].labels['depth']} layers",
+            [Series(a.name, NETWORK_COLOURS[a.name], a.select(rows)) for a in networks],
+        )
+        for networks in arms
+    ]
+
+
+def end_panel(rows: Sequence[Row], rate: Mapping[str, Label]) -> Panel:
+    """Error at the last step against depth, of runs with these labels."""
+    kinds = [Series(k, NETWORK_COLOURS[k], Arm(k, kind=k, **rate).select(rows)) for k in KINDS]
+    return final_errors("at the last step", "depth (weighted layers)", kinds, "model.depth")
 
 
 def map_panels(rows: Sequence[Row]) -> list[Panel]:

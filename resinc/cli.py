@@ -162,7 +162,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "sweep", commands.run_sweep, "Train all cells of an experiment; skips what is finished."
     )
-    command.add_argument("experiment", type=path, help="its file, e.g. experiments/depth.py")
+    command.add_argument("experiment", type=path, help="its file, e.g. experiments/degradation.py")
     add_settings(command)
     command.add_argument("--root", required=True, type=path, help="folder of all its runs")
     command.add_argument("--launcher", default="local", help="a key of resinc.launch.LAUNCHERS")
@@ -179,12 +179,14 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "report", commands.run_report, "Draw the figure, table and page of an experiment's runs."
     )
-    command.add_argument("experiment", type=path, help="its file, e.g. experiments/depth.py")
+    command.add_argument("experiment", type=path, help="its file, e.g. experiments/degradation.py")
     command.add_argument("--root", required=True, type=path, help="folder of all its runs")
     command.add_argument("--out", required=True, type=path, help="folder for the result")
 
     command = add(
-        "claims", commands.run_claims, "Write one page of all results: claims, verdicts, figures."
+        "overview",
+        commands.run_overview,
+        "Write one page of all results: hypotheses, outcomes, figures.",
     )
     command.add_argument("results", type=path, help="folder that holds a folder per result")
     command.add_argument("--out", type=path, help="the page (default: index.html in that folder)")

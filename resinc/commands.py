@@ -192,12 +192,12 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def run_claims(args: argparse.Namespace, rest: list[str]) -> int:
+def run_overview(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch.experiment import load_questions
-    from resinc.report import claims
+    from resinc.report import overview
 
     out = args.out or args.results / "index.html"
-    print(f"look at {show(claims.write(args.results, out, load_questions()))}")
+    print(f"look at {show(overview.write(args.results, out, load_questions()))}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from resinc import config as config_lib
 from resinc.launch.cell import Cell
+from resinc.runs.cell import write_labels
 
 # (block, depth) -> final training error on digits after 120 steps, as in the README's first run.
 DIGITS = {
@@ -71,6 +72,7 @@ def run(
             if last:
                 lines.append(_evaluation(at, "train", final))
     write(workdir / "config.json", config_lib.to_dict(config))
+    write_labels(workdir, cell.labels)
     write(workdir / "provenance.json", provenance(config.data.name, cell))
     seconds = round(step * 0.15, 1)
     status = {"state": state, "step": step, "steps": steps, "message": message, "seconds": seconds}

@@ -116,7 +116,7 @@ def test_an_unknown_argument_is_named(capsys):
     assert capsys.readouterr().err == "resinc: unknown argument '--stpe=1'; see `resinc --help`\n"
 
 
-SWEEP = ["sweep", "experiments/depth.py", "--root=x"]
+SWEEP = ["sweep", "experiments/degradation.py", "--root=x"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence_too(arguments, sentence, 
         ["train", DIGITS, "--workdir=x"],
         ["measure", "--config=configs/chain.py", "--workdir=x"],
         ["summary", "resnet-20"],
-        ["sweep", "experiments/depth.py", "--root=x", "--set=depths=8"],
+        ["sweep", "experiments/degradation.py", "--root=x", "--set=depths=8"],
     ],
 )
 @pytest.mark.parametrize("platform", ["cuda", "kuda"])

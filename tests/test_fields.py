@@ -136,9 +136,9 @@ def test_a_measurement_is_checked_likewise(override, tmp_path, capsys):
 
 def test_a_sweep_with_a_refused_cell_writes_nothing(tmp_path, capsys):
     root = tmp_path / "sweep"
-    settings = ["--set", "blocks=residual,plane", "--set", "depths=8"]
-    assert main(["sweep", "experiments/depth.py", *settings, "--root", str(root)]) == 2
-    assert "unknown model.block 'plane' (did you mean 'plain'?)" in capsys.readouterr().err
+    settings = ["--set", "depths=8,9"]
+    assert main(["sweep", "experiments/degradation.py", *settings, "--root", str(root)]) == 2
+    assert "depth 9 is not 6n+2" in capsys.readouterr().err
     assert not root.exists()
 
 

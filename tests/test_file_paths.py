@@ -18,9 +18,9 @@ COMMANDS = {
     "import": ["import", "x.pth", "--config=configs/digits.py", "--workdir"],
     "import file": ["import", "--config=configs/digits.py", "--workdir=x"],
     "export": ["export", "--workdir=x", "--out"],
-    "sweep": ["sweep", "experiments/depth.py", "--root"],
-    "report": ["report", "experiments/depth.py", "--root=x", "--out"],
-    "claims": ["claims"],
+    "sweep": ["sweep", "experiments/degradation.py", "--root"],
+    "report": ["report", "experiments/degradation.py", "--root=x", "--out"],
+    "overview": ["overview"],
     "data list": ["data", "list", "--dir"],
     "data prepare": ["data", "prepare", "cifar10", "--dir"],
 }

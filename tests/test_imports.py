@@ -169,7 +169,11 @@ def test_only_parallel_names_collectives():
         ("resinc/runs/lock.py", "import resinc.report", "imports resinc.report"),
         ("resinc/utils/a.py", "import os", "'utils' has no row"),
         ("configs/base.py", "from resinc.networks import build", "imports resinc.networks"),
-        ("experiments/depth.py", "from resinc.train import loop", "imports resinc.train.loop"),
+        (
+            "experiments/degradation.py",
+            "from resinc.train import loop",
+            "imports resinc.train.loop",
+        ),
     ],
 )
 def test_planted_import_is_found(tmp_path, file, line, message):

@@ -1,7 +1,7 @@
 """What `make curves` runs, by this code and by a former commit, in turn, as whole processes.
 
 FORMER names the commit (default: the last before this code was made fast), CURVES what is run
-(default: two depths, one seed; "full" for all of `make curves`).
+(default: two depths, one seed; "full" for all of `make curves`). The file is the one of its time.
 """
 
 import os
@@ -16,7 +16,8 @@ from experiments.benchmarks.harness import ROOT, Results
 from resinc.cores import available_cores
 
 FORMER = "a931fd6"
-SHORT = "depths=8,20 seeds=1"
+SHORT, FULL = "depths=8,20 seeds=1", "depths=8,20,32,56 seeds=3"
+EXPERIMENTS = ("experiments/degradation.py", "experiments/depth.py")
 
 
 def run(results: Results, quick: bool = False) -> None:
@@ -47,10 +48,12 @@ def run(results: Results, quick: bool = False) -> None:
 
 def seconds(code: Path, what: str, root: Path) -> float:
     """Of the sweep and its report, nothing kept from before."""
-    settings = [] if what == "full" else [f"--set={setting}" for setting in what.split()]
+    what = FULL if what == "full" else what
+    settings = [f"--set={setting}" for setting in what.split()]
     environment = os.environ | {"PYTHONPATH": str(code), "XDG_CACHE_HOME": f"{root}-cache"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    command, experiment = [sys.executable, "-m", "resinc"], str(code / "experiments/depth.py")
+    command = [sys.executable, "-m", "resinc"]
+    experiment = next(str(code / file) for file in EXPERIMENTS if (code / file).exists())
     begun = time.perf_counter()
     for words in (
         ["sweep", experiment, *settings, f"--root={root}"],

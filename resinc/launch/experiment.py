@@ -18,8 +18,8 @@ def load_experiment(path: str | Path) -> types.ModuleType:
     """Import the file the user names; it has `sweep(**settings)` and `report(rows)`.
 
     Args:
-      path: e.g. "experiments/depth.py", or only "depth"; looked up in the working directory, then
-        beside the `resinc` package.
+      path: e.g. "experiments/degradation.py", or only "degradation"; looked up in the working
+        directory, then beside the `resinc` package.
 
     Raises:
       InputError: no such file, it does not load, or it lacks one of the two functions.

@@ -59,9 +59,7 @@ def write(
     if UNCOMMITTED in dict(facts).get("Code", ""):
         report = dataclasses.replace(report, notes=[*report.notes, NOT_REPRODUCIBLE])
     wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
-    judged = f"Claim: {report.claim} **{report.verdict.value.capitalize()}.**\n\n"
-    table = judged if report.claim else ""
-    table += f"**{report.answer}**\n"
+    table = f"**{report.answer}**\n"
     table += "".join(f"\n{part.markdown()}" for part in tables(report))
     table += "".join(f"\n{name}: {rule}\n" for name, rule in rules_of(report))
     table += "".join(f"\n{note}\n" for note in report.notes)

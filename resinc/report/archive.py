@@ -1,4 +1,4 @@
-"""A report as a JSON file, from which the claims page is made without the runs."""
+"""A report as a JSON file, from which the page of all results is made without the runs."""
 
 import dataclasses
 import json
@@ -11,7 +11,6 @@ from resinc.report.chart import Grid, Line, Panel
 from resinc.report.inference import Evidence
 from resinc.report.outcome import Finding, Outcome
 from resinc.report.report import Report
-from resinc.report.statistics import Verdict
 from resinc.report.table import Table
 
 FILE = "report.json"
@@ -36,7 +35,6 @@ def to_json(report: Report, facts: Sequence[tuple[str, str]]) -> str:
     """The content of report.json; the same report gives the same bytes."""
     fields = {name: getattr(report, name) for name in Report.__dataclass_fields__}
     fields |= {
-        "verdict": report.verdict.value,
         "panels": [
             _fields(panel) | {"lines": [*map(_fields, panel.lines)]} for panel in report.panels
         ],
@@ -55,17 +53,15 @@ def from_json(name: str, text: str) -> Result:
     """
     fields = json.loads(text)
     facts = fields.pop("facts")
-    fields["verdict"] = Verdict(fields["verdict"])
     fields["table"] = Table(**fields["table"]) if fields["table"] else None
-    # The first round's results have none.
-    fields["findings"] = tuple(map(_finding, fields.get("findings", ())))
+    fields["findings"] = tuple(map(_finding, fields["findings"]))
     fields["panels"] = [_panel(panel) for panel in fields["panels"]]
     fields["method"] = [(what, how) for what, how in fields["method"]]
     return Result(name, Report(**fields), [(what, how) for what, how in facts])
 
 
 def read_results(folder: Path) -> list[Result]:
-    """Every report.json one level below `folder`, in the order of the claims, digits first.
+    """Every report.json one level below `folder`, by name, those of the digits first.
 
     Raises:
       InputError: there is none, or one is damaged.
@@ -73,12 +69,7 @@ def read_results(folder: Path) -> list[Result]:
     results = [read_result(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))]
     if not results:
         raise InputError(f"no result in {str(folder)!r}: no folder in it holds a {FILE}")
-
-    def order(result: Result) -> tuple[bool, int, int, bool, str]:
-        number, part = result.report.number, result.report.part
-        return not number, number, part, "digits" not in result.name, result.name
-
-    return sorted(results, key=order)
+    return sorted(results, key=lambda result: ("digits" not in result.name, result.name))
 
 
 def read_result(folder: Path) -> Result:

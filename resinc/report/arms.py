@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from resinc.report.rows import Point, Row
-from resinc.report.statistics import Verdict
 from resinc.runs.cell import Label
 from resinc.runs.status import CellState
 
@@ -110,11 +109,6 @@ def ended(row: Row, split: str) -> Point | None:
 def last_errors(rows: Iterable[Row], split: str) -> list[float]:
     """Errors at the last step, %: of the runs that are done, and chance of those that diverged."""
     return [100 * point.error for row in rows if (point := ended(row, split))]
-
-
-def settled(verdict: Verdict, rows: Iterable[Row]) -> Verdict:
-    """The verdict, if all planned runs have ended; until then nothing is decided."""
-    return Verdict.UNDECIDED if unfinished(rows) else verdict
 
 
 def rates(arm: Arm, rows: Iterable[Row]) -> set[float]:

@@ -1,4 +1,4 @@
-"""What a figure shows, as data: drawn on paper by `figure`, on the claims page by `plotly`."""
+"""What a figure shows, as data; drawn by `figure`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -11,7 +11,7 @@ from resinc.report import figure as figure_lib
 from resinc.report.archive import Result
 from resinc.report.chart import Panel
 from resinc.report.outcome import UNFINISHED, Finding, Outcome
-from resinc.report.page import data_url, described, scrolling, sentence, tables
+from resinc.report.page import data_url, described, scrolling, sentence
 from resinc.report.question import Question, Stated
 from resinc.report.report import Report
 
@@ -91,16 +91,17 @@ class Found(NamedTuple):
 
 
 def matrix(questions: Sequence[Question], results: Sequence[Result], base: str = "") -> str:
-    """The matrix, what its words mean, and then the results with findings one by one.
+    """The matrix, what its words mean, and then the results one by one, facts last.
 
     Args:
       questions: with their hypotheses, in order; what is not among them is left out.
-      results: of which those with findings are shown.
+      results: those without findings are facts.
       base: path from the page to their folders, "" or ending in "/".
     """
-    results = [result for result in results if result.report.findings]
+    judged = [result for result in results if result.report.findings]
+    facts = [result for result in results if not result.report.findings]
     found: dict[tuple[str, str], list[Found]] = {}
-    for result in results:
+    for result in judged:
         for finding in result.report.findings:
             place = (finding.id, dataset_of(result))
             found.setdefault(place, []).append(Found(finding, result))
@@ -109,10 +110,12 @@ def matrix(questions: Sequence[Question], results: Sequence[Result], base: str =
         found[place] = [one for one in group if not _unfinished(one)] or group[:1]
     head = "".join(f"<span>{name}</span>" for name in (*DATASETS.values(), "literature"))
     groups = "\n".join(_question(question, found) for question in questions)
-    shown = "\n".join(_result(result, base) for result in results)
+    shown = "\n".join(_result(result, base) for result in judged)
+    told = "\n".join(_result(result, base) for result in facts)
+    told = f'<section>\n<h2 id="facts">Facts</h2>\n{told}\n</section>\n' if facts else ""
     return (
         f'<svg hidden width="0" height="0">{_symbols()}</svg>\n'
-        f"{_map(results)}"
+        f"{_map(judged)}"
         f'<section class="matrix">\n<div class="columns head" aria-hidden="true">'
         f"<span>hypothesis</span>{head}</div>\n{groups}\n"
         f'<p class="caption">* Primary: fixed before the runs as those that count; what they say '
@@ -120,6 +123,7 @@ def matrix(questions: Sequence[Question], results: Sequence[Result], base: str =
         f'<section>\n<h2 id="words">What the words mean</h2>\n<dl>\n{_meanings()}\n'
         f"{described(GLOSSARY)}\n</dl>\n</section>\n"
         f'<section>\n<h2 id="results">Figures, numbers, commands</h2>\n{shown}\n</section>\n'
+        f"{told}"
     )
 
 
@@ -232,11 +236,12 @@ def _told(dataset: str, found: Found) -> str:
 def _result(result: Result, base: str) -> str:
     name, report, facts = result
     title, folder = html.escape(report.title), html.escape(base + name)
-    # What stands in the rows is not said again.
-    numbers = "".join(scrolling(table, f"Numbers of {title}") for table in tables(report)[1:])
+    # What stands in the rows is not said again; facts have no row.
+    answer = "" if report.findings else f"<p>{sentence(report.answer)}</p>\n"
+    numbers = scrolling(report.table, f"Numbers of {title}") if report.table else ""
     notes = "".join(f"<li>{sentence(note)}</li>" for note in report.notes)
     return (
-        f'<figure id="result-{html.escape(name)}">\n<h3>{title}</h3>\n'
+        f'<figure id="result-{html.escape(name)}">\n<h3>{title}</h3>\n{answer}'
         f"{_drawing(report.panels, report)}\n<p>"
         f'As files: <a href="{folder}/figure.pdf">figure</a>, <a href="{folder}/runs.csv">all '
         f'runs</a>, <a href="{folder}/index.html">page of this result</a>.</p>\n'

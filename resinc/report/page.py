@@ -32,7 +32,7 @@ PAGE = Template("""<!doctype html>
 <main>
 <header>
 <p class="kicker">$title</p>
-$claim<h1>$answer</h1>
+<h1>$answer</h1>
 </header>
 <figure>
 <picture>
@@ -103,7 +103,6 @@ def page(
     return PAGE.substitute(
         css=CSS,
         title=html.escape(report.title),
-        claim=_claim(report),
         answer=sentence(report.answer),
         alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
         wide=data_url(wide),
@@ -133,17 +132,6 @@ def scrolling(table: Table, name: str) -> str:
     return (
         f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">\n'
         f'{table.html()}\n</div>\n<p class="caption">{html.escape(table.caption)}</p>'
-    )
-
-
-def _claim(report: Report) -> str:
-    if not report.claim:
-        return ""
-    verdict = report.verdict.value
-    kind = verdict.split()[0]
-    return (
-        f'<p class="claim">{html.escape(report.claim)} '
-        f'<strong class="verdict {kind}">{verdict}</strong></p>\n'
     )
 
 

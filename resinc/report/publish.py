@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resinc.errors import InputError
 from resinc.file_paths import show
-from resinc.report import FILES, claims
+from resinc.report import FILES, overview
 from resinc.report.archive import Result, read_result
 from resinc.report.page import UNCOMMITTED
 from resinc.report.question import Question
@@ -42,7 +42,7 @@ def publish(
         except OSError as error:
             raise InputError(f"cannot publish {show(path)}: {error}") from None
         written.append(target)
-    return [*written, claims.write(folder, folder / "index.html", questions)]
+    return [*written, overview.write(folder, folder / "index.html", questions)]
 
 
 def _results(given: Path) -> list[Path]:

@@ -26,13 +26,6 @@ h1 {
   margin: 0; max-width: 52rem; font-size: clamp(1.35rem, 1rem + 1.6vw, 2rem);
   font-weight: 600; line-height: 1.25; text-wrap: pretty;
 }
-.claim { margin: 0 0 .75rem; color: var(--soft); }
-.verdict {
-  color: var(--ink); padding: .1rem .5rem; border: 1.5px solid var(--line); border-radius: .3rem;
-  white-space: nowrap;
-}
-.verdict.supported { border-color: #009e73; }
-.verdict.refuted { border-color: #d55e00; }
 h2 { margin: 3rem 0 .75rem; font-size: 1.05rem; font-weight: 650; }
 p, li, dd { max-width: 46rem; }
 figure { margin: 2.25rem 0 1.5rem; }

@@ -61,10 +61,11 @@ ERRORS = {
 }  # fmt: skip
 
 
-def rows(dataset, errors=ERRORS, gap=5.0):
-    """A finished run of every cell; at one of all rates plain networks train to 20 layers."""
+def rows(dataset, cells=(), errors=ERRORS, gap=5.0):
+    """A finished run of each of these cells, or of the sweep's; at one of all rates plain networks
+    train to 20 layers."""
     found = []
-    for cell in degradation.sweep(dataset):
+    for cell in cells or degradation.sweep(dataset):
         kind, depth = cell.labels["kind"], cell.labels["depth"]
         error = errors.get((kind, depth), 1.0) + cell.overrides["seed"] % 5 / 20
         if cell.labels.get("map"):
@@ -151,3 +152,20 @@ def test_map_alone_can_be_run_and_shown():
     assert [panel.title for panel in maps.panels] == list(degradation.KINDS)
     with pytest.raises(InputError, match="nothing to run"):
         list(degradation.sweep("cifar10", pilots=False))
+
+
+def test_a_quick_look_tells_what_it_measured_and_decides_nothing():
+    cells = list(degradation.sweep(seeds=2, steps=40, depths=(8, 56)))
+    check_cells(cells)
+    assert [cell.labels["depth"] for cell in cells] == [56] * 4 + [8] * 4
+    assert not any(cell.pilots or "optimizer.lr" in cell.overrides for cell in cells)
+    found = degradation.report(rows("digits", cells=cells))
+    assert found.findings == ()
+    assert found.answer == (
+        "Training error at the last step, 8 layers: plain 1.0 %, residual 1.0 %; 56 layers: plain "
+        "40.0 %, residual 1.0 %. Undecided: this is a quick look with 2 seeds at one learning "
+        "rate; `make evidence` decides."
+    )
+    assert [panel.title for panel in found.panels] == ["at the last step", "56 layers"]
+    unfinished = [replace(row, state=CellState.RUNNING, evals={}) for row in rows("digits", cells)]
+    assert "8 layers: no run has ended" in degradation.report(unfinished).answer

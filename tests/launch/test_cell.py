@@ -147,13 +147,13 @@ def test_a_wrong_setting_is_quoted(text, said):
 
 
 def test_experiments_are_found_by_path_and_by_name():
-    assert load_experiment("experiments/depth.py").sweep
-    assert load_experiment("depth").report
+    assert load_experiment("experiments/degradation.py").sweep
+    assert load_experiment("degradation").report
 
 
 def test_a_missing_or_broken_experiment_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"did you mean 'experiments/depth\.py'"):
-        load_experiment("experiments/dpeth.py")
+    with pytest.raises(InputError, match=r"did you mean 'experiments/degradation\.py'"):
+        load_experiment("experiments/degradaton.py")
     file = tmp_path / "x.py"
     file.write_text("sweep = print\n")
     with pytest.raises(InputError, match="no report"):

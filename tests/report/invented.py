@@ -5,7 +5,6 @@ from resinc.report.chart import Grid
 from resinc.report.figure import INK
 from resinc.report.inference import Evidence
 from resinc.report.outcome import UNFINISHED, Finding, Outcome
-from resinc.report.statistics import Verdict
 
 CURVES = Panel(
     "curves <b>",
@@ -71,17 +70,14 @@ FINDINGS = (
 )
 
 
-def report(number=1, verdict=Verdict.SUPPORTED, **changes):
+def report(**changes):
     fields = {
         "title": "Error against depth on digits",
-        "number": number,
-        "claim": f"Claim number {number} holds </script>.",
-        "verdict": verdict,
         "answer": "It was 3 % against 4 %.",
         "panels": [CURVES, RATES, NAMED, EMPTY],
         "caption": "How to read it.",
         "notes": ["A note & more."],
         "table": Table(["block", "error %"], [["plain", "1.00 ± 0.10"]], 1, "Mean over seeds."),
-        "method": [("Verdict", "by a rule")],
+        "method": [("Error", "of <b> the last step")],
     }
     return Report(**fields | changes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from resinc.report import archive, claims
+from resinc.report import archive, overview
 from resinc.report.matrix import DATASETS, SYMBOLS, dataset_of
 from resinc.report.outcome import Outcome
 from resinc.report.question import Question, Stated
@@ -32,8 +32,7 @@ FACTS = {
 
 def write(root, name, dataset, **changes):
     (root / name).mkdir(parents=True)
-    fields = {"number": 0, "claim": "", "findings": invented.FINDINGS} | changes
-    report = invented.report(**fields)
+    report = invented.report(**{"findings": invented.FINDINGS} | changes)
     (root / name / "report.json").write_text(archive.to_json(report, FACTS[dataset]))
 
 
@@ -48,7 +47,7 @@ def page(tmp_path_factory):
     root = tmp_path_factory.mktemp("results")
     write(root, "degradation-digits", "digits")
     write(root, "depth", "cifar10", findings=invented.FINDINGS[:1])
-    return claims.write(root, root / "index.html", QUESTIONS).read_text()
+    return overview.write(root, root / "index.html", QUESTIONS).read_text()
 
 
 def test_every_hypothesis_has_a_row_with_its_outcome_per_data_set(page):
@@ -89,22 +88,12 @@ def test_sweep_that_lacks_runs_does_not_speak_where_another_decides(tmp_path):
     write(tmp_path, "degradation-digits", "digits")
     partial = replace(invented.FINDINGS[3], id="degradation.plain")
     write(tmp_path, "map-digits", "digits", findings=(partial,), panels=[invented.MAP])
-    text = claims.write(tmp_path, tmp_path / "index.html", QUESTIONS).read_text()
+    text = overview.write(tmp_path, tmp_path / "index.html", QUESTIONS).read_text()
     closed, _ = row(text, "degradation.plain")
     assert "supported" in closed
     assert "unfinished" not in closed
     # The map is the one figure that stands above the matrix.
     assert text.index("<figure>") < text.index('class="matrix"')
-
-
-def test_first_round_stands_below_as_long_as_there_is_one(tmp_path):
-    write(tmp_path, "degradation-digits", "digits")
-    write(tmp_path, "depth-digits", "digits", findings=(), claim="Old claim", number=1)
-    text = claims.write(tmp_path, tmp_path / "index.html", QUESTIONS).read_text()
-    assert (
-        text.index('id="degradation.plain"') < text.index("First round") < text.index("Old claim")
-    )
-    assert "1 claim: 1 supported" in text
 
 
 def test_data_set_is_that_of_the_runs_or_else_of_the_folder():

@@ -32,12 +32,12 @@ def result(sweep, out, dirty=False, **about):
 
 
 def test_published_result_is_copied_whole_and_shown(sweep, tmp_path):
-    out = result(sweep, tmp_path / "mine" / "depth-digits")
+    out = result(sweep, tmp_path / "mine" / "degradation-digits")
     published = tmp_path / "kept"
     written = publish([tmp_path / "mine"], published)
-    assert written == [published / "depth-digits", published / "index.html"]
+    assert written == [published / "degradation-digits", published / "index.html"]
     for file in report_lib.FILES:
-        assert (published / "depth-digits" / file).read_bytes() == (out / file).read_bytes()
+        assert (published / "degradation-digits" / file).read_bytes() == (out / file).read_bytes()
     page = (published / "index.html").read_text(encoding="utf-8")
     assert invented.report().title in page
 
@@ -55,7 +55,7 @@ def test_uncommitted_code_says_so_on_its_page_and_may_not_be_published(sweep, tm
 
 
 def test_without_command_or_result_nothing_is_published(sweep, tmp_path):
-    out = result(sweep, tmp_path / "mine" / "depth-digits", command="")
+    out = result(sweep, tmp_path / "mine" / "degradation-digits", command="")
     with pytest.raises(InputError, match="which command made it"):
         publish([out], tmp_path / "kept")
     with pytest.raises(InputError, match="nothing to publish in"):

@@ -1,0 +1,73 @@
+"""One self-contained page of all results: the matrix of hypotheses, figures, numbers, commands."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from resinc.errors import InputError
+from resinc.report.archive import Result, read_results
+from resinc.report.matrix import matrix
+from resinc.report.question import Question
+from resinc.report.style import CSS
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>Why do residual and inception networks work?</title>
+<link rel="icon" href="data:,">
+<style>$css</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">resinc: the common story, sentence by sentence, put to the test</p>
+<h1>Why do residual and inception networks work?</h1>
+</header>
+$matrix
+</main>
+</body>
+</html>
+""")
+MATRIX_CSS = (Path(__file__).parent / "matrix.css").read_text(encoding="utf-8")
+
+
+def write(folder: Path, out: Path, questions: Sequence[Question] = ()) -> Path:
+    """Write the page of all results below `folder`.
+
+    Args:
+      folder: holds a folder per result, as `resinc report` writes them.
+      out: file to write; links to the results are relative to it.
+      questions: rows of the matrix.
+
+    Raises:
+      InputError: no result, a damaged one, or the file cannot be written.
+    """
+    results = read_results(folder)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(page(results, _from(out.parent, folder), questions), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from None
+    return out
+
+
+def page(results: Sequence[Result], base: str = "", questions: Sequence[Question] = ()) -> str:
+    """The page as text.
+
+    Args:
+      results: in the order in which they are shown.
+      base: path from the page to their folders, "" or ending in "/".
+      questions: rows of the matrix.
+    """
+    return PAGE.substitute(css=CSS + MATRIX_CSS, matrix=matrix(questions, results, base))
+
+
+def _from(start: Path, folder: Path) -> str:
+    path = os.path.relpath(folder.resolve(), start.resolve())
+    return "" if path == "." else f"{Path(path).as_posix()}/"
