@@ -2,8 +2,8 @@
 
 import pytest
 
-from experiments import identity_new as identity
-from experiments.identity_new import (
+from experiments import identity
+from experiments.identity import (
     CHANGED,
     GROWN,
     PLAIN_20,

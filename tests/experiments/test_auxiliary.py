@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import auxiliary_new as auxiliary
+from experiments import auxiliary
 from resinc import report
 from resinc.launch.cell import check_cells
 from resinc.report.outcome import Outcome
