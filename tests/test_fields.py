@@ -136,9 +136,17 @@ def test_a_measurement_is_checked_likewise(override, tmp_path, capsys):
 
 def test_a_sweep_with_a_refused_cell_writes_nothing(tmp_path, capsys):
     root = tmp_path / "sweep"
-    settings = ["--set", "depths=8,9"]
-    assert main(["sweep", "experiments/degradation.py", *settings, "--root", str(root)]) == 2
-    assert "depth 9 is not 6n+2" in capsys.readouterr().err
+    experiment = tmp_path / "own.py"
+    experiment.write_text(
+        "from resinc.launch.cell import Cell\n"
+        "report = None.__eq__\n\n\n"
+        "def sweep():\n"
+        "    for block in ('residual', 'plane'):\n"
+        "        yield Cell('configs/digits.py', {'block': block, 'depth': 8})\n",
+        encoding="utf-8",
+    )
+    assert main(["sweep", str(experiment), "--root", str(root)]) == 2
+    assert "unknown model.block 'plane' (did you mean 'plain'?)" in capsys.readouterr().err
     assert not root.exists()
 
 
