@@ -64,7 +64,10 @@ class Holder(NamedTuple):
 
 def read_holder(workdir: Path) -> Holder | None:
     """None where nobody holds the folder; damaged fields count as unknown."""
-    path = workdir / FILE
+    return _read(workdir / FILE)
+
+
+def _read(path: Path) -> Holder | None:
     if not path.exists():
         return None
     values = read_object(path)
@@ -77,31 +80,33 @@ def read_holder(workdir: Path) -> Holder | None:
 
 def try_claim(workdir: Path) -> Holder | None:
     """Create the file as ours; None where there is one."""
-    here = host.name(), host.boot(), host.process_space()
-    mine = Holder(*here, os.getpid(), host.job(), time.time(), uuid.uuid4().hex)
-    whole = workdir / f"{FILE}.{mine.token}"
-    write_json(whole, mine._asdict())
+    return _create(workdir / FILE)
+
+
+def try_replace(workdir: Path, gone: Holder) -> Holder | None:
+    """Put ours in the place of a holder that is gone; None where another process was quicker.
+
+    The place is never empty in between, and each holder has one successor at most: who creates the
+    file that is named after it. A successor that ends before it has the place has a successor too.
+    """
+    last, claims = gone, []
+    while True:
+        claims.append(workdir / f"{FILE}.after-{last.token}")
+        if mine := _create(claims[-1]):
+            break
+        ahead = _read(claims[-1])
+        if ahead is None or not (ahead.is_gone() or _stays(claims[-1])):
+            return None
+        last = ahead
     try:
-        _move_if_free(whole, workdir / FILE)
-    except FileExistsError:
-        whole.unlink()
-        return None
-    return mine
-
-
-def remove_stale(workdir: Path, stale: Holder) -> None:
-    """Remove the file of a holder that is gone, unless another process was quicker."""
-    aside = workdir / f"{FILE}.{uuid.uuid4().hex}"
-    with contextlib.suppress(FileNotFoundError):
-        os.rename(workdir / FILE, aside)
-        taken = read_object(aside)
-        if (taken.get("token", ""), taken.get("time", 0.0)) == (stale.token, stale.time):
-            aside.unlink()
-            return
-        # That of a process which took over in between: it gets it back.
-        with contextlib.suppress(FileExistsError):
-            _move_if_free(aside, workdir / FILE)
-        aside.unlink(missing_ok=True)
+        now = read_holder(workdir)
+        if now is None or (now.token, now.time) != (gone.token, gone.time):
+            return None  # Replaced before our claim, or alive after all.
+        write_json(workdir / FILE, mine._asdict())
+        return mine
+    finally:
+        for claim in reversed(claims):
+            claim.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -128,6 +133,30 @@ def beating(workdir: Path, mine: Holder) -> Iterator[None]:
         with contextlib.suppress(OSError):
             if ours():
                 (workdir / FILE).unlink()
+
+
+def _create(path: Path) -> Holder | None:
+    """Create a sign of life of this process, whole from the start; None where the file is there."""
+    here = host.name(), host.boot(), host.process_space()
+    mine = Holder(*here, os.getpid(), host.job(), time.time(), uuid.uuid4().hex)
+    whole = path.with_name(f"{FILE}.{mine.token}")
+    write_json(whole, mine._asdict())
+    try:
+        _move_if_free(whole, path)
+    except FileExistsError:
+        whole.unlink()
+        return None
+    return mine
+
+
+def _stays(path: Path) -> bool:
+    """Whether a file is still there after the time in which a live process shows itself."""
+    deadline = time.monotonic() + STALE_SECONDS
+    while path.exists():
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(BEAT_SECONDS / 15)
+    return False
 
 
 def _move_if_free(source: Path, target: Path) -> None:

@@ -33,10 +33,13 @@ def held(workdir: Path) -> Iterator[None]:
         workdir.mkdir(parents=True, exist_ok=True)
         lock = open(workdir / "lock", "w", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
-        raise InputError(f"workdir {str(workdir)!r} cannot be written: {error.strerror}") from error
+        raise _unwritable(workdir, error) from error
     with lock:
         kernel = _try_lock(lock, workdir)
-        mine = _claim(workdir, kernel)
+        try:
+            mine = _claim(workdir, kernel)
+        except OSError as error:
+            raise _unwritable(workdir, error) from error
         with holder.beating(workdir, mine):
             yield
 
@@ -78,20 +81,15 @@ def _try_lock(lock: Any, workdir: Path) -> bool:
 def _claim(workdir: Path, kernel: bool) -> Holder:
     """Write the sign of life, after that of a process that is gone."""
     while True:
-        try:
-            mine = holder.try_claim(workdir)
-        except OSError as error:
-            raise InputError(
-                f"workdir {str(workdir)!r} cannot be written: {error.strerror}"
-            ) from error
-        if mine:
+        if mine := holder.try_claim(workdir):
             return mine
         other = holder.read_holder(workdir)
         if other is None:
             continue
         if not (other.is_gone() or (kernel and other.is_here())):
             _watch(workdir, other)
-        holder.remove_stale(workdir, other)
+        if mine := holder.try_replace(workdir, other):
+            return mine
 
 
 def _watch(workdir: Path, other: Holder) -> None:
@@ -110,6 +108,10 @@ def _watch(workdir: Path, other: Holder) -> None:
         if now != other or (now.is_here() and not now.is_gone() and now.is_fresh()):
             raise _in_use(workdir, now)
         time.sleep(min(1.0, holder.BEAT_SECONDS / 5))
+
+
+def _unwritable(workdir: Path, error: OSError) -> InputError:
+    return InputError(f"workdir {str(workdir)!r} cannot be written: {error.strerror}")
 
 
 def _in_use(workdir: Path, other: Holder | None) -> InputError:

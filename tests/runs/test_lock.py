@@ -74,19 +74,56 @@ def test_of_many_at_once_one_gets_a_folder_whose_holder_died(without_locks, tmp_
         try:
             with held(tmp_path):
                 entered.append(1)
-                over.wait(5)
+                over.wait()
         except InputError:
             refused.append(1)
 
     threads = [threading.Thread(target=attempt) for _ in range(6)]
     for thread in threads:
         thread.start()
-    while len(refused) < 5 and any(thread.is_alive() for thread in threads):
+    while len(entered) + len(refused) < 6:
         time.sleep(0.01)
     over.set()
     for thread in threads:
         thread.join()
     assert (len(entered), len(refused)) == (1, 5)
+    assert {path.name for path in tmp_path.iterdir()} == {"lock"}
+
+
+def test_late_successor_does_not_push_out_the_one_that_was_quicker(tmp_path):
+    """It saw the dead holder, slept, and goes on when another has the folder already."""
+    plant(tmp_path, pid=ended_process())
+    dead = read_holder(tmp_path)
+    quick = holder.try_replace(tmp_path, dead)
+    assert holder.try_replace(tmp_path, dead) is None
+    assert read_holder(tmp_path) == quick
+
+
+def test_successor_between_its_claim_and_the_place_keeps_others_out(tmp_path, monkeypatch):
+    """The moment in which two could enter: the dead holder is still there, its successor known."""
+    plant(tmp_path, pid=ended_process())
+    dead = read_holder(tmp_path)
+    others, reading = [], read_holder
+
+    def meanwhile(workdir):
+        monkeypatch.setattr(holder, "read_holder", reading)
+        monkeypatch.setattr(holder, "_stays", lambda path: False)
+        others.append(holder.try_claim(workdir))
+        others.append(holder.try_replace(workdir, dead))
+        return reading(workdir)
+
+    monkeypatch.setattr(holder, "read_holder", meanwhile)
+    assert holder.try_replace(tmp_path, dead) == read_holder(tmp_path)
+    assert others == [None, None]
+
+
+def test_successor_that_died_before_it_had_the_place_is_succeeded(without_locks, tmp_path):
+    plant(tmp_path, pid=ended_process())
+    ended = read_holder(tmp_path)._replace(token="successor")
+    write_json(tmp_path / f"{holder.FILE}.after-other", ended._asdict())
+    with held(tmp_path):
+        assert read_holder(tmp_path).pid == os.getpid()
+    assert {path.name for path in tmp_path.iterdir()} == {"lock"}
 
 
 def ended_process():
