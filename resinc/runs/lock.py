@@ -13,7 +13,6 @@ from resinc.errors import InputError
 from resinc.runs import holder
 from resinc.runs.holder import Holder
 
-FILES = {"lock", holder.FILE}  # What a folder may hold although nothing was done in it.
 # What file systems answer that have no such lock.
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -42,6 +41,11 @@ def held(workdir: Path) -> Iterator[None]:
             raise _unwritable(workdir, error) from error
         with holder.beating(workdir, mine):
             yield
+
+
+def is_of_lock(name: str) -> bool:
+    """Whether a file tells who trained in its folder, and nothing of what was done there."""
+    return name == "lock" or name.startswith(holder.FILE)
 
 
 def is_held(workdir: Path) -> bool:

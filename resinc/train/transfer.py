@@ -13,7 +13,7 @@ from resinc.errors import InputError
 from resinc.registry import lookup
 from resinc.runs.config import training_config
 from resinc.runs.files import write_json
-from resinc.runs.lock import FILES, held
+from resinc.runs.lock import held, is_of_lock
 from resinc.runs.status import write_status
 from resinc.train import normalization, provenance
 from resinc.train.assemble import assemble, count
@@ -94,7 +94,7 @@ def import_weights(
     )
     origin["imported"] = source
     with held(folder):
-        if any(path.name not in FILES for path in folder.iterdir()):
+        if not all(is_of_lock(path.name) for path in folder.iterdir()):
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
         _write_run(folder, state, config_file.to_dict(config), origin)
     notes = (*content.notes, note) if note else content.notes
