@@ -24,12 +24,19 @@ PARITY := "torch==2.13.0" "keras>=3.12" h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves map signs overview publish test test-all parity bench lint clean
+.PHONY: curves evidence evidence-report map cost signs overview publish test test-all parity bench lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/degradation.py $(SETTINGS) --root $(ROOT) --workers $(WORKERS)
 	$(BIN)/resinc report experiments/degradation.py --root $(ROOT) --out $(OUT)
+
+# Every hypothesis on $(DATASET), in the order of value, at the lowest priority: hours on the digits,
+# days on CIFAR-10 with 2 cores. Killed and typed again, it goes on; `make evidence-report` reports
+# at any time what is there.
+evidence evidence-report: $(VENV)/.installed
+	$(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
 # it goes on.
@@ -37,6 +44,11 @@ MAP_ROOT ?= runs/map-digits
 map: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/degradation.py --set pilots=false --set seeds=$(or $(SEEDS),3) --root $(MAP_ROOT) --workers $(WORKERS)
 	$(BIN)/resinc report experiments/degradation.py --root $(MAP_ROOT) --out $(RESULTS)/map-digits
+
+# Multiply-adds, time and memory of a 1x1 before a 5x5; timings, so one at a time.
+cost: $(VENV)/.installed
+	$(BIN)/resinc sweep experiments/cost.py $(if $(SEEDS),--set seeds=$(SEEDS)) --root runs/cost --workers 1
+	$(BIN)/resinc report experiments/cost.py --root runs/cost --out $(RESULTS)/cost
 
 # ResNet-50 on SIGNS, prepared by `resinc data prepare signs --from DIR`: hours on a CPU.
 signs: $(VENV)/.installed

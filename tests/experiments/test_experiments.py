@@ -9,8 +9,9 @@ import pytest
 from resinc.launch.experiment import load_experiment
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"__init__", "questions", "recipes"}
-EXPERIMENTS = sorted({file.stem for file in (ROOT / "experiments").glob("*.py")} - SHARED)
+SHARED = {"questions", "recipes"}
+OTHERS = SHARED | {"__init__", "evidence"}
+EXPERIMENTS = sorted({file.stem for file in (ROOT / "experiments").glob("*.py")} - OTHERS)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
