@@ -64,6 +64,7 @@ overview: $(VENV)/.installed
 RESULT ?= $(RESULTS)
 publish: $(VENV)/.installed
 	$(BIN)/resinc publish $(RESULT) --to experiments/results
+	$(BIN)/resinc overview experiments/results --readme README.md
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests

@@ -24,36 +24,43 @@ QUESTIONS = (
                 "a deep plain network trains worse than a shallower one",
                 "yes: training error about 5.8 % at 56 layers, 1.3 % at 20",
                 f"{HE_2015}, read off Fig. 6",
+                primary=True,
             ),
             Stated(
                 "degradation.residual",
                 "with shortcuts it does not",
                 "yes: about 0.1 % at 56 layers, 0.7 % at 20",
                 f"{HE_2015}, read off Fig. 6",
+                primary=True,
             ),
             Stated(
                 "degradation.interaction",
                 "depth hurts plain networks more than residual ones",
                 "yes: from 20 to 56 layers about 4.5 points worse, with shortcuts 0.6 better",
                 f"{HE_2015}, read off Fig. 6",
+                primary=True,
             ),
             Stated(
                 "degradation.strictly",
                 "residual training loss falls at every step of depth",
                 "yes, for the error: about 0.7, 0.2, 0.15 and 0.1 % at 20, 32, 44 and 56 layers",
                 f"{HE_2015}, read off Fig. 6",
+                datasets=("cifar10",),
             ),
             Stated(
                 "degradation.any_rate",
                 "no learning rate rescues deep plain networks",
                 "beyond about 50 layers networks with BatchNorm and no shortcuts do not train",
                 f"{YANG}, Fig. 2, fully connected",
+                primary=True,
+                datasets=("digits",),
             ),
             Stated(
                 "degradation.not_overfitting",
                 "what a deep plain network lacks it lacks on its training data",
                 "yes: from 20 to 56 layers about 4.5 points worse in training, 3.5 in test",
                 f"{HE_2015}, read off Fig. 6",
+                datasets=("cifar10",),
             ),
         ),
     ),
@@ -82,6 +89,7 @@ QUESTIONS = (
                 "gradient.fades_in_training",
                 "as training proceeds the early layers of a deep plain network get less gradient "
                 "than the late ones",
+                primary=True,
             ),
             Stated(
                 "gradient.freezes",
@@ -92,10 +100,12 @@ QUESTIONS = (
                 "gradient.flat",
                 "with shortcuts the gradient changes less than a quarter as much from layer to "
                 "layer",
+                primary=True,
             ),
             Stated(
                 "gradient.direct",
                 "what arrives by the shortcuts alone points the same way as the whole gradient",
+                primary=True,
             ),
             Stated(
                 "gradient.shattered",
@@ -125,12 +135,14 @@ QUESTIONS = (
             Stated(
                 "identity.holds",
                 "a plain network that identity layers make deeper trains as well as before",
+                primary=True,
             ),
             Stated(
                 "identity.not_reached",
                 "from scratch the same network does not get there",
                 "a 56-layer plain network ends about 4.5 points above one of 20 layers",
                 f"{HE_2015}, read off Fig. 6",
+                primary=True,
             ),
             Stated(
                 "identity.start",
@@ -144,6 +156,7 @@ QUESTIONS = (
                 "removing a block costs a plain network more than a residual one",
                 "removing a block costs a residual network little",
                 VEIT,
+                primary=True,
             ),
             Stated(
                 "identity.downscaling",
@@ -156,12 +169,14 @@ QUESTIONS = (
                 "identity.learned",
                 "asked to reproduce its input a plain stack leaves more unexplained than a "
                 "residual one",
+                datasets=("digits",),
             ),
             Stated(
                 "identity.shortcut_kind",
                 "whatever is done to the shortcut raises the training loss",
                 "yes, for the test error: 6.61 % as it is, 6.91 % up to failure otherwise",
                 f"{HE_2016}, Table 1, 110 layers",
+                datasets=("digits",),
             ),
         ),
     ),
@@ -174,10 +189,12 @@ QUESTIONS = (
             Stated(
                 "bottleneck.free",
                 "a 1x1 reduction before 3x3 and 5x5 costs no accuracy at equal width and depth",
+                datasets=("cifar10",),
             ),
             Stated(
                 "bottleneck.beats_wider",
                 "at equal multiply-adds bottleneck blocks train better than basic ones",
+                datasets=("cifar10",),
             ),
         ),
     ),
@@ -208,10 +225,13 @@ QUESTIONS = (
             Stated(
                 "inception.all_filters",
                 "all filters side by side beat the best single one at equal multiply-adds",
+                primary=True,
+                datasets=("cifar10",),
             ),
             Stated(
                 "inception.every_branch",
                 "removing any one branch costs accuracy",
+                datasets=("cifar10",),
             ),
             Stated(
                 "inception.shortcuts_rescue",
@@ -222,6 +242,7 @@ QUESTIONS = (
             Stated(
                 "inception.adds",
                 "inception branches with shortcuts beat a residual network at equal multiply-adds",
+                datasets=("cifar10",),
             ),
         ),
     ),

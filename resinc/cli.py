@@ -190,6 +190,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("results", type=path, help="folder that holds a folder per result")
     command.add_argument("--out", type=path, help="the page (default: index.html in that folder)")
+    command.add_argument(
+        "--readme",
+        type=path,
+        help="a Markdown file, whose matrix is written anew between its marks",
+    )
 
     command = add(
         "publish",

@@ -194,10 +194,15 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_overview(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch.experiment import load_questions
-    from resinc.report import overview
+    from resinc.report import matrix_markdown, overview
+    from resinc.report.archive import read_results
+    from resinc.report.matrix import matrix
 
-    out = args.out or args.results / "index.html"
-    print(f"look at {show(overview.write(args.results, out, load_questions()))}")
+    out, questions = args.out or args.results / "index.html", load_questions()
+    print(f"look at {show(overview.write(args.results, out, questions))}")
+    if args.readme:
+        matrix_markdown.write(args.readme, matrix(questions, read_results(args.results)))
+        print(f"the matrix is written into {show(args.readme)}")
     return 0
 
 

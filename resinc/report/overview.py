@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 
 from resinc.errors import InputError
+from resinc.report import matrix_html
 from resinc.report.archive import Result, read_results
 from resinc.report.matrix import matrix
 from resinc.report.question import Question
@@ -29,8 +30,7 @@ PAGE = Template("""<!doctype html>
 <p class="kicker">resinc: the common story, sentence by sentence, put to the test</p>
 <h1>Why do residual and inception networks work?</h1>
 </header>
-$matrix
-</main>
+$map$matrix$details</main>
 </body>
 </html>
 """)
@@ -65,7 +65,12 @@ def page(results: Sequence[Result], base: str = "", questions: Sequence[Question
       base: path from the page to their folders, "" or ending in "/".
       questions: rows of the matrix.
     """
-    return PAGE.substitute(css=CSS + MATRIX_CSS, matrix=matrix(questions, results, base))
+    return PAGE.substitute(
+        css=CSS + MATRIX_CSS + matrix_html.drawings(results),
+        map=matrix_html.first_map(results),
+        matrix=matrix_html.section(matrix(questions, results)),
+        details=matrix_html.details(results, base),
+    )
 
 
 def _from(start: Path, folder: Path) -> str:

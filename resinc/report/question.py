@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+DATASETS = {"digits": "digits", "cifar10": "CIFAR-10"}  # Name in configs -> in print.
+
 
 class Stated(NamedTuple):
     """A hypothesis as it stands on the page, whether or not it was run.
@@ -11,12 +13,16 @@ class Stated(NamedTuple):
       sentence: what is claimed.
       literature: what others found, one clause; "": nothing that was looked up.
       source: where it stands.
+      primary: see Finding.
+      datasets: keys of DATASETS that it is put to the test on.
     """
 
     id: str
     sentence: str
     literature: str = ""
     source: str = ""
+    primary: bool = False
+    datasets: tuple[str, ...] = tuple(DATASETS)
 
 
 class Question(NamedTuple):

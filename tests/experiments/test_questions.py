@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 import experiments
+from experiments.evidence import STAGES
 from experiments.questions import QUESTIONS
 from experiments.recipes import RECIPES
 
 STATED = Counter(stated.id for question in QUESTIONS for stated in question.hypotheses)
+BY_ID = {stated.id: stated for question in QUESTIONS for stated in question.hypotheses}
+RUN = {dataset: {stage.experiment for stage in stages} for dataset, stages in STAGES.items()}
 JUDGED = [
     file.stem
     for file in sorted(Path(experiments.__file__).parent.glob("*.py"))
@@ -22,8 +25,14 @@ JUDGED = [
 @pytest.mark.parametrize("name", JUDGED)
 def test_every_hypothesis_is_in_the_questions_once(name, dataset):
     experiment = importlib.import_module(f"experiments.{name}")
-    ids = Counter(hypothesis.id for hypothesis in experiment.hypotheses(dataset))
+    judged = experiment.hypotheses(dataset)
+    ids = Counter(hypothesis.id for hypothesis in judged)
     assert all(STATED[id] == count == 1 for id, count in ids.items()), ids
+    for hypothesis in judged:
+        stated = BY_ID[hypothesis.id]
+        assert (stated.sentence, stated.primary) == (hypothesis.sentence, hypothesis.primary)
+    asked = {s.id for s in BY_ID.values() if dataset in s.datasets and s.id.startswith(f"{name}.")}
+    assert asked == (ids.keys() if name in RUN[dataset] else set())
 
 
 def test_questions_name_their_hypotheses_and_sources():

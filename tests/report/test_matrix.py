@@ -1,4 +1,4 @@
-"""The page of all results opens with every hypothesis, run or not, and needs no script for it."""
+"""Every hypothesis stands in the matrix, run or not, on the page and in the README alike."""
 
 import html
 import re
@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from resinc.report import archive, overview
-from resinc.report.matrix import DATASETS, SYMBOLS, dataset_of
+from resinc.errors import InputError
+from resinc.report import archive, matrix_markdown, overview
+from resinc.report.matrix import NOT_RUN, SIGNS, dataset_of, matrix, tally
+from resinc.report.matrix_html import SYMBOLS
 from resinc.report.outcome import Outcome
-from resinc.report.question import Question, Stated
+from resinc.report.question import DATASETS, Question, Stated
 from tests.report import invented
 
 QUESTIONS = (
@@ -18,8 +20,9 @@ QUESTIONS = (
         "Does depth harm?",
         "Deeper is <worse>.",
         (
-            *(Stated(f.id, "as planned") for f in invented.FINDINGS[:4]),
+            *(Stated(f.id, f.sentence, primary=f.primary) for f in invented.FINDINGS[:4]),
             Stated("degradation.strictly", "it falls at every step", "yes & no", "They 2015"),
+            Stated("degradation.once", "of <one> | set", datasets=("digits",)),
         ),
     ),
     Question("gradient", "Does it vanish?", "It fades.", (Stated("gradient.direct", "straight"),)),
@@ -54,7 +57,7 @@ def test_every_hypothesis_has_a_row_with_its_outcome_per_data_set(page):
     for finding in invented.FINDINGS:
         closed, opened = row(page, finding.id)
         words = re.findall(r"</svg>([^<(]+)", closed)
-        other = finding.outcome if finding is invented.FINDINGS[0] else "not run"
+        other = finding.outcome if finding is invented.FINDINGS[0] else NOT_RUN
         assert [word.strip() for word in words] == [finding.outcome, other]
         for text in (finding.told, finding.rule, "resinc sweep '<x>'"):
             assert text in opened
@@ -65,7 +68,9 @@ def test_every_hypothesis_has_a_row_with_its_outcome_per_data_set(page):
 
 def test_what_was_not_run_says_so_beside_what_others_found(page):
     closed, opened = row(page, "degradation.strictly")
-    assert closed.count("not run") == len(DATASETS)
+    assert closed.count(NOT_RUN) == len(DATASETS)
+    assert row(page, "degradation.once")[0].count(NOT_RUN) == 1
+    assert "not asked" in row(page, "degradation.once")[0]
     assert "It falls at every step" in closed
     assert "yes &amp; no" in closed
     assert "No run has been made" in opened
@@ -73,8 +78,9 @@ def test_what_was_not_run_says_so_beside_what_others_found(page):
 
 
 def test_outcomes_differ_in_shape_not_only_in_colour():
-    assert set(SYMBOLS) >= set(Outcome)
-    assert len(set(SYMBOLS.values())) == len(SYMBOLS)
+    for shapes in (SYMBOLS, SIGNS):
+        assert set(shapes) == {*Outcome, NOT_RUN}
+        assert len(set(shapes.values())) == len(shapes)
 
 
 def test_matrix_needs_no_script_and_follows_the_story(page):
@@ -94,6 +100,49 @@ def test_sweep_that_lacks_runs_does_not_speak_where_another_decides(tmp_path):
     assert "unfinished" not in closed
     # The map is the one figure that stands above the matrix.
     assert text.index("<figure>") < text.index('class="matrix"')
+
+
+def test_page_holds_a_figure_once_however_many_rows_show_it(page):
+    assert page.count("data:image/svg+xml") == 2  # Of two results.
+    assert page.count('class="drawing drawing-degradation-digits"') == 1 + len(invented.FINDINGS)
+
+
+RESULTS = [archive.Result("degradation-digits", invented.report(findings=invented.FINDINGS), ())]
+
+
+def test_tally_counts_what_is_asked_of_a_data_set():
+    groups = matrix(QUESTIONS, RESULTS)
+    assert tally(groups, "digits") == (
+        "Of 7 hypotheses on digits 1 is supported, 1 reversed, 1 no material effect, 1 undecided, "
+        "1 not testable here, 2 not run yet"
+    )
+    assert tally(groups, "cifar10") == "Of 6 hypotheses on CIFAR-10 6 are not run yet"
+
+
+def test_readme_gets_the_same_rows_between_its_marks(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(f"above\n{matrix_markdown.BEGIN}\nold\n{matrix_markdown.END}\nbelow\n")
+    matrix_markdown.write(file, matrix(QUESTIONS, RESULTS))
+    text = file.read_text(encoding="utf-8")
+    assert (text[:6], text[-7:], "old" in text) == ("above\n", "\nbelow\n", False)
+    assert "| depth & width help \\* | ✓ supported | – not run yet |  |\n" in text
+    assert (
+        "| it falls at every step | – not run yet | – not run yet | yes & no (They 2015) |" in text
+    )
+    assert "| of <one> \\| set | – not run yet |  |  |" in text
+    assert "? undecided (unfinished)" in text
+    matrix_markdown.write(file, matrix(QUESTIONS, RESULTS))
+    assert file.read_text(encoding="utf-8") == text
+
+
+def test_a_file_without_a_place_for_the_matrix_is_left_alone(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text(f"above {matrix_markdown.BEGIN} below")
+    with pytest.raises(InputError, match="no place for the matrix"):
+        matrix_markdown.write(file, [])
+    assert file.read_text() == f"above {matrix_markdown.BEGIN} below"
+    with pytest.raises(InputError, match="cannot write"):
+        matrix_markdown.write(tmp_path / "nothing.md", [])
 
 
 def test_data_set_is_that_of_the_runs_or_else_of_the_folder():

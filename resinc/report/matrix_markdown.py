@@ -1,0 +1,59 @@
+"""The matrix of hypotheses in a Markdown file, such as the README, between two marks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from resinc.errors import InputError
+from resinc.report.matrix import SIGNS, Entry, Group, tally
+from resinc.report.question import DATASETS
+from resinc.report.table import Table
+
+BEGIN, END = "<!-- matrix: written by `resinc overview` -->", "<!-- end of matrix -->"
+
+
+def markdown(groups: Sequence[Group]) -> str:
+    """The counts, then a table with a line per question and hypothesis."""
+    counts = "; ".join(tally(groups, name) for name in DATASETS)
+    counts = counts[:1] + counts[1:].replace("; Of", "; of")
+    lines = []
+    for question, entries in groups:
+        lines.append([f"**{question.title}**", *([""] * (len(DATASETS) + 1))])
+        lines += [_line(entry) for entry in entries]
+    table = Table(["hypothesis", *DATASETS.values(), "literature"], lines)
+    return f"{counts}.\n\n{table.markdown()}"
+
+
+def _line(entry: Entry) -> list[str]:
+    cells = [
+        ", ".join(f"{SIGNS[outcome]} {outcome}{more}" for outcome, more in entry.outcomes(name))
+        for name in DATASETS
+    ]
+    stated = entry.stated
+    literature = f"{stated.literature} ({stated.source})" if stated.literature else ""
+    return [stated.sentence + " \\*" * stated.primary, *cells, literature]
+
+
+def put(text: str, groups: Sequence[Group]) -> str:
+    """The text of a file with the matrix between its two marks.
+
+    Raises:
+      InputError: it does not have them.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"there is no place for the matrix: {BEGIN!r}, and below it {END!r}")
+    return f"{before}{BEGIN}\n{markdown(groups)}{END}{after}"
+
+
+def write(file: Path, groups: Sequence[Group]) -> None:
+    """Put the matrix into a file.
+
+    Raises:
+      InputError: it cannot be read or written, or has no place for it.
+    """
+    try:
+        text = put(file.read_text(encoding="utf-8"), groups)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {str(file)!r}: {error.strerror}") from None
