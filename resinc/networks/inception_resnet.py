@@ -20,6 +20,7 @@ from resinc.networks.head import head
 from resinc.networks.image_size import check_size
 from resinc.networks.inception_v3 import stem, without_scale
 from resinc.networks.options import check_variant, dropout_of, layers_of
+from resinc.networks.paths import stage_name
 from resinc.networks.stage import Stage
 from resinc.ops.layers import ConvUnit, Layers
 from resinc.ops.pool import max_pool
@@ -122,7 +123,7 @@ class InceptionResnet(nn.Module):
                 version.sizes[i],
                 self.scan,
                 self.remat,
-                name=f"stage{i + 1}",
+                name=stage_name(i + 1),
             )
             x = stage(x)
         if version.last:

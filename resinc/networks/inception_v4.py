@@ -20,6 +20,7 @@ from resinc.blocks.inception_v4 import (
 from resinc.networks.head import head
 from resinc.networks.image_size import check_size
 from resinc.networks.options import check_variant, dropout_of, layers_of
+from resinc.networks.paths import stage_name
 from resinc.networks.stage import Stage
 from resinc.ops.layers import ConvUnit, Layers
 
@@ -68,7 +69,9 @@ class InceptionV4(nn.Module):
             if i in REDUCTIONS:
                 x = Branches(layers, REDUCTIONS[i], name=f"reduction{i}")(x)
             block = functools.partial(InceptionV4Block, table=table)
-            stage = Stage(block, layers, features, 1, size, self.scan, self.remat, name=f"stage{i}")
+            stage = Stage(
+                block, layers, features, 1, size, self.scan, self.remat, name=stage_name(i)
+            )
             x = stage(x)
         return head(x, self.num_classes, train, dropout=self.dropout)
 

@@ -10,6 +10,7 @@ from resinc.blocks.mlpconv import MlpconvBlock
 from resinc.errors import InputError
 from resinc.networks.head import global_mean, head
 from resinc.networks.options import check_variant, dropout_of, head_of, layers_of
+from resinc.networks.paths import stage_name
 from resinc.ops.layers import Layers
 from resinc.ops.pool import average_pool, max_pool
 
@@ -44,11 +45,11 @@ class NetworkInNetwork(nn.Module):
         def mlpconv(x: jax.Array, i: int, hidden: tuple[int, int], features: int, size: int):
             if self.pointwise:
                 block = MlpconvBlock(
-                    layers, features, kernel_size=size, hidden=hidden, name=f"stage{i}"
+                    layers, features, kernel_size=size, hidden=hidden, name=stage_name(i)
                 )
                 return block(x)
-            x = layers.conv(features, kernel_size=size, name=f"stage{i}_conv1")(x)
-            return layers.act(layers.norm(name=f"stage{i}_norm1")(x))
+            x = layers.conv(features, kernel_size=size, name=f"{stage_name(i)}_conv1")(x)
+            return layers.act(layers.norm(name=f"{stage_name(i)}_norm1")(x))
 
         def drop(x: jax.Array, i: int) -> jax.Array:
             dropout = nn.Dropout(self.dropout, deterministic=not train, name=f"dropout{i}")

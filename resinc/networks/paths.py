@@ -1,4 +1,4 @@
-"""One depth order for parameter trees, whether the blocks are scanned or written out.
+"""Names and depth order of a network's layers, whether its blocks are scanned or written out.
 
 Order comes from the names: stem first, head last, numbers by value. Within a block that gives
 conv1, norm1, conv2, norm2, shortcut, the order in which the blocks compute them; a test compares it
@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 # The child of a stage that holds blocks 2..n, stacked on the leading axis of every array.
 STACK = "blocks"
 
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]*)(.*)")
+_BLOCK = re.compile(r"block([0-9]+)")
 _ENDS = {"stem": -1, "head": 1}
 
 
@@ -25,14 +27,27 @@ def stacked_name(path: str, index: int) -> str:
     """
     names = path.split("/")
     if STACK in names:
-        # Block 1 may change the shape, so it is never in the stack.
         names[names.index(STACK)] = block_name(index + 2)
     return "/".join(names)
+
+
+def stage_name(number: int) -> str:
+    """Counted from 1: stage1."""
+    return f"stage{number}"
 
 
 def block_name(number: int) -> str:
     """Of a stage's block, counted from 1: block01."""
     return f"block{number:02d}"
+
+
+FIRST = block_name(1)  # It may change the shape, so it is never in the stack.
+
+
+def block_number(name: str) -> int | None:
+    """The inverse of `block_name`; None for a name that is no block's."""
+    match = _BLOCK.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def depth_key(path: str) -> tuple[Any, ...]:
@@ -88,6 +103,33 @@ def _apart(path: str, leaf: Any) -> Iterator[tuple[str, Any]]:
         yield from _apart(stacked_name(path, index), entry)
 
 
+def unstack(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Scanned variables -> unrolled: every `blocks` [n-1, ...] becomes `block02` .. `blockn`."""
+    out: dict[str, Any] = {}
+    for name, child in tree.items():
+        if name == STACK:
+            length = jax.tree.leaves(child)[0].shape[0]
+            for i in range(length):
+                out[block_name(i + 2)] = jax.tree.map(lambda leaf, i=i: leaf[i], child)
+        else:
+            out[name] = unstack(child) if isinstance(child, Mapping) else child
+    return out
+
+
+def stack(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Unrolled variables -> scanned: the inverse of `unstack`."""
+    if block_name(2) not in tree:
+        return {
+            name: stack(child) if isinstance(child, Mapping) else child
+            for name, child in tree.items()
+        }
+    # By number, not by name: block100 follows block99.
+    rest = sorted((name for name in tree if (block_number(name) or 0) > 1), key=depth_key)
+    out = {name: child for name, child in tree.items() if name not in rest}
+    out[STACK] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[tree[n] for n in rest])
+    return out
+
+
 def layer_of(path: str) -> str:
     """The module that owns an array: stem_conv/kernel -> stem_conv; a bare array is its own."""
     return path.rpartition("/")[0] or path
@@ -107,7 +149,7 @@ def stage_of(path: str) -> str:
 def block_of(path: str) -> str:
     """stage1/block02/conv1 -> stage1/block02; outside numbered blocks, the stage."""
     names = path.split("/")
-    if len(names) > 2 and re.fullmatch(r"block[0-9]+", names[1]):
+    if len(names) > 2 and block_number(names[1]):
         return "/".join(names[:2])
     return stage_of(path)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from resinc.errors import InputError
 from resinc.networks.options import block_of, check_variant, layers_of
+from resinc.networks.paths import stage_name
 from resinc.networks.stage import Stage
 from resinc.ops.layers import Layers
 
@@ -56,7 +57,7 @@ class Stack(nn.Module):
             size=self.size,
             scan=self.scan,
             remat=self.remat,
-            name="stage1",
+            name=stage_name(1),
         )
         return stage(x)[..., :channels].astype(jnp.float32)
 

@@ -1,7 +1,7 @@
 """A stage: n blocks at one resolution, written out or compiled once and looped over."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from resinc.networks.paths import STACK, block_name, depth_key
+from resinc.networks.paths import FIRST, STACK, block_name
 from resinc.ops.layers import Layers
 
 
@@ -17,8 +17,8 @@ class Stage(nn.Module):
     """Blocks 1..n: the first may change the shape, the others are alike.
 
     Unrolled, the parameters are `block01`, `block02`, ...; scanned, those of blocks 2..n are
-    stacked on a leading axis under `blocks` (`stack` and `unstack` convert), and compile time does
-    not grow with n. Values agree either way.
+    stacked on a leading axis under `blocks` (`paths.stack` and `paths.unstack` convert), and
+    compile time does not grow with n. Values agree either way.
 
     With `remat`, training keeps the inputs of some blocks and computes the rest again when it goes
     back: unrolled those of all blocks, scanned those of every few (`segment_length`).
@@ -49,7 +49,7 @@ class Stage(nn.Module):
 
         if self.remat:
             run = nn.remat(run, prevent_cse=not self.scan)
-        first = self.block(self.layers, self.features, self.stride, name=block_name(1))
+        first = self.block(self.layers, self.features, self.stride, name=FIRST)
         x = run(first, x, gain(0))
         if self.scan and self.size > 1 and self.remat and self._trains():
             return self._in_segments(x, gains)
@@ -90,8 +90,8 @@ class Stage(nn.Module):
             return lax.scan(one, x, inputs)
 
         inputs: Any = (
-            self.get_variable("params", "blocks"),
-            self.get_variable("batch_stats", "blocks", {}),
+            self.get_variable("params", STACK),
+            self.get_variable("batch_stats", STACK, {}),
             None if gains is None else gains[1:],
         )
         length = segment_length(self.size - 1)
@@ -106,7 +106,7 @@ class Stage(nn.Module):
             x, more = jax.checkpoint(segment)(x, rest)
             stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), stats, more)
         if stats and self.is_mutable_collection("batch_stats"):
-            self.put_variable("batch_stats", "blocks", stats)
+            self.put_variable("batch_stats", STACK, stats)
         return x
 
 
@@ -139,30 +139,3 @@ def survival(keys: Any, last: float, sizes: tuple[int, ...], train: bool) -> lis
         kept = jax.random.bernoulli(keys("dropout"), kept).astype(jnp.float32)
     ends = [sum(sizes[:i]) for i in range(1, len(sizes))]
     return jnp.split(kept, ends)
-
-
-def unstack(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Scanned variables -> unrolled: every `blocks` [n-1, ...] becomes `block02` .. `blockn`."""
-    out: dict[str, Any] = {}
-    for name, child in tree.items():
-        if name == STACK:
-            length = jax.tree.leaves(child)[0].shape[0]
-            for i in range(length):
-                out[block_name(i + 2)] = jax.tree.map(lambda leaf, i=i: leaf[i], child)
-        else:
-            out[name] = unstack(child) if isinstance(child, Mapping) else child
-    return out
-
-
-def stack(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Unrolled variables -> scanned: the inverse of `unstack`."""
-    if block_name(2) not in tree:
-        return {
-            name: stack(child) if isinstance(child, Mapping) else child
-            for name, child in tree.items()
-        }
-    # By number, not by name: block100 follows block99.
-    rest = sorted((n for n in tree if n[:5] == "block" and n != block_name(1)), key=depth_key)
-    out = {name: child for name, child in tree.items() if name not in rest}
-    out[STACK] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[tree[n] for n in rest])
-    return out

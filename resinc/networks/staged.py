@@ -16,6 +16,7 @@ from resinc.networks.options import (
     head_of,
     layers_of,
 )
+from resinc.networks.paths import stage_name
 from resinc.networks.stage import Stage, survival
 from resinc.ops.layers import Layers
 
@@ -86,7 +87,7 @@ class StagedNetwork(nn.Module):
                 size=size,
                 scan=self.scan,
                 remat=self.remat,
-                name=f"stage{i + 1}",
+                name=stage_name(i + 1),
             )
             x = stage(x, gains[i])
             if i < self.auxiliary_heads and (train or self.is_initializing()):

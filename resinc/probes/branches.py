@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from resinc.errors import InputError
-from resinc.networks.paths import depth_key
-from resinc.networks.stage import unstack
+from resinc.networks.paths import depth_key, unstack
 from resinc.ops.layers import ConvUnit
 from resinc.ops.loss import mistakes
 from resinc.probes.statistics import reestimated

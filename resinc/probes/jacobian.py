@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from resinc.networks.paths import stage_name
 from resinc.networks.staged import StagedNetwork
 from resinc.probes.statistics import reestimated
 from resinc.probes.subject import Subject, check_stages
@@ -43,7 +44,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     """
     network = subject.network
     assert isinstance(network, StagedNetwork)
-    last = f"stage{len(network.sizes)}"
+    last = stage_name(len(network.sizes))
 
     @jax.jit
     def statistics(variables: Any, images: jax.Array) -> Any:

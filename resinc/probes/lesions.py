@@ -19,8 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.networks.paths import STACK, depth_key, stacked_name
-from resinc.networks.stage import stack
+from resinc.networks.paths import FIRST, STACK, depth_key, stack, stacked_name
 from resinc.ops.layers import Layers
 from resinc.ops.loss import mistakes
 from resinc.probes.statistics import reestimated
@@ -161,8 +160,8 @@ def _ordered(tree: Mapping[str, Any], orders: Mapping[str, jax.Array]) -> dict[s
 def _switched(params: Mapping[str, Any], kept: Mapping[str, jax.Array]) -> dict[str, Any]:
     """Parameters of switched blocks; those outside a stack are on."""
     out = {name: dict(child) for name, child in params.items()}
-    for stage in (name for name in out if "block01" in out[name]):
-        out[stage]["block01"] = {**out[stage]["block01"], "kept": jnp.ones(())}
+    for stage in (name for name in out if FIRST in out[name]):
+        out[stage][FIRST] = {**out[stage][FIRST], "kept": jnp.ones(())}
         if stage in kept:
             out[stage][STACK] = {**out[stage][STACK], "kept": kept[stage]}
     return out

@@ -23,8 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.networks.paths import STACK
-from resinc.networks.stage import stack
+from resinc.networks.paths import FIRST, STACK, stack, stage_name
 from resinc.networks.staged import StagedNetwork
 from resinc.ops.layers import Layers
 from resinc.ops.loss import cross_entropy
@@ -139,7 +138,7 @@ def path_gradients(subject: Subject) -> Callable[[np.ndarray], np.ndarray]:
 
     def along(path: np.ndarray) -> np.ndarray:
         both = np.stack([path, ~path], axis=1).astype(np.float32)
-        routes = {f"stage{i}": rows for i, rows in enumerate(np.split(both, ends), start=1)}
+        routes = {stage_name(i): rows for i, rows in enumerate(np.split(both, ends), start=1)}
         return np.asarray(gradient(variables, routes, images, labels))
 
     return along
@@ -155,7 +154,7 @@ def _routed(params: Mapping[str, Any], routes: Mapping[str, Any]) -> dict[str, A
     for stage, rows in routes.items():
         out[stage] = {
             **params[stage],
-            "block01": {**params[stage]["block01"], "route": rows[0]},
+            FIRST: {**params[stage][FIRST], "route": rows[0]},
         }
         if STACK in params[stage]:
             out[stage][STACK] = {**params[stage][STACK], "route": rows[1:]}

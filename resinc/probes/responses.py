@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc.errors import InputError
-from resinc.networks.paths import flatten, layer_of
-from resinc.networks.stage import unstack
+from resinc.networks.paths import flatten, layer_of, unstack
 from resinc.ops.norm import BatchNorm
 from resinc.probes.subject import STAGED, Subject
 

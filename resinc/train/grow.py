@@ -5,19 +5,17 @@ from the learned shallower model". In evaluation the deeper network then compute
 one does; a deeper network should thus train no worse.
 """
 
-import re
 from collections.abc import Collection
 from statistics import NormalDist
 
 import numpy as np
 
 from resinc.errors import InputError
-from resinc.networks.paths import block_name
+from resinc.networks.paths import block_number, depth_key
 from resinc.weights.variables import Flat
 
 BLOCKS = ("plain", "residual")
 EPSILON = 1e-5  # Of BatchNorm in the networks of these blocks.
-_IN_BLOCK = re.compile(r"(params|batch_stats)/(stage\d+)/block(\d+)/(\w+)/(\w+)")
 
 
 def identity_blocks(missing: Collection[str], there: Flat, ours: Flat, block: str) -> Flat:
@@ -45,10 +43,10 @@ def identity_blocks(missing: Collection[str], there: Flat, ours: Flat, block: st
         )
     found: Flat = {}
     for path in missing:
-        match = _IN_BLOCK.fullmatch(path)
-        if match is None:
+        names = path.split("/")
+        if len(names) != 5 or block_number(names[2]) is None:
             continue
-        _, stage, _, layer, leaf = match.groups()
+        _, stage, _, layer, leaf = names
         shape = ours[path].shape
         if block == "residual":
             if (layer, leaf) == ("norm2", "scale"):
@@ -76,8 +74,8 @@ def arriving(there: Flat, stage: str) -> tuple[np.ndarray, np.ndarray]:
     With x normal of mean b and deviation s: E relu(x) = b P(b/s) + s p(b/s) and E relu(x)^2 =
     (b^2 + s^2) P(b/s) + b s p(b/s), p and P the standard normal density and distribution.
     """
-    numbers = {int(m[3]) for path in there if (m := _IN_BLOCK.fullmatch(path)) and m[2] == stage}
-    last = f"params/{stage}/{block_name(max(numbers))}/norm2"
+    blocks = {path.split("/")[2] for path in there if path.startswith(f"params/{stage}/")}
+    last = f"params/{stage}/{max(blocks, key=depth_key)}/norm2"
     bias = np.asarray(there[f"{last}/bias"], np.float64)
     deviation = np.maximum(np.abs(np.asarray(there[f"{last}/scale"], np.float64)), 1e-12)
     # P and p; scipy would take every run half a second to import.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from resinc.networks.paths import block_name, stage_name
 from resinc.weights.files import Arrays
 from resinc.weights.inceptions import V3_STEM, V3_UNITS, only
 from resinc.weights.layout import KERAS, PLAIN_SUM, Layout, keras_head
@@ -89,20 +90,26 @@ _REDUCTION_3 = (
     "branch3_conv2",
     "branch3_conv3",
 )
+
+
+def _block(stage: int, number: int) -> str:
+    return f"{stage_name(stage)}/{block_name(number)}"
+
+
 _V2_ORDER = (
     ("stem_module", _STEM_MODULE),
-    *((f"stage1/block{i:02d}", _BLOCK_A) for i in range(1, 11)),
+    *((_block(1, i), _BLOCK_A) for i in range(1, 11)),
     ("reduction2", _BLOCK_BC),
-    *((f"stage2/block{i:02d}", _BLOCK_BC) for i in range(1, 21)),
+    *((_block(2, i), _BLOCK_BC) for i in range(1, 21)),
     ("reduction3", _REDUCTION_3),
-    *((f"stage3/block{i:02d}", _BLOCK_BC) for i in range(1, 10)),
+    *((_block(3, i), _BLOCK_BC) for i in range(1, 10)),
     ("last_block", _BLOCK_BC),
 )
 _KERAS_V2 = {
     **_numbered([*V3_STEM, *(f"{module}/{unit}" for module, units in _V2_ORDER for unit in units)]),
-    **{f"stage1/block{i:02d}/conv": f"block35_{i}_conv" for i in range(1, 11)},
-    **{f"stage2/block{i:02d}/conv": f"block17_{i}_conv" for i in range(1, 21)},
-    **{f"stage3/block{i:02d}/conv": f"block8_{i}_conv" for i in range(1, 10)},
+    **{f"{_block(1, i)}/conv": f"block35_{i}_conv" for i in range(1, 11)},
+    **{f"{_block(2, i)}/conv": f"block17_{i}_conv" for i in range(1, 21)},
+    **{f"{_block(3, i)}/conv": f"block8_{i}_conv" for i in range(1, 10)},
     "last_block/conv": "block8_10_conv",
     "last_conv/conv": "conv_7b",
     "last_conv/norm": "conv_7b_bn",

@@ -7,25 +7,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from resinc.networks.stage import stack, unstack
+from resinc.networks import paths
 
 # "params/stage1/block02/conv1/kernel", "batch_stats/stem_norm/mean", ... -> array or shape.
 Flat = dict[str, Any]
 
 
 def flatten(variables: Mapping[str, Any]) -> Flat:
-    """Params and batch_stats -> path -> leaf, scanned blocks taken apart.
+    """Params and batch_stats -> path -> leaf in depth order, scanned blocks taken apart.
 
     Args:
       variables: {"params": ..., "batch_stats": ...}, of arrays or of `jax.ShapeDtypeStruct`.
     """
-    leaves = jax.tree.leaves(variables)
-    if leaves and isinstance(leaves[0], jax.ShapeDtypeStruct):
-        variables = jax.eval_shape(unstack, variables)
-    else:
-        variables = unstack(variables)
-    paths, _ = jax.tree_util.tree_flatten_with_path(variables)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in paths}
+    return dict(paths.flatten(variables))
 
 
 def nest(flat: Flat, like: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +38,7 @@ def nest(flat: Flat, like: Mapping[str, Any]) -> dict[str, Any]:
         place[last] = leaf
     wanted: Any = jax.tree.structure(dict(like))
     if wanted != jax.tree.structure(out):
-        out = stack(out)
+        out = paths.stack(out)
     assert wanted == jax.tree.structure(out), "a leaf is missing or new"
     return jax.tree.map(jax.numpy.asarray, out)
 

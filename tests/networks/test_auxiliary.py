@@ -9,7 +9,7 @@ from configs import base
 from resinc import networks
 from resinc.cost.count import network_cost
 from resinc.errors import InputError
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 
 
 def build(heads, **changes):

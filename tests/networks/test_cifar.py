@@ -10,7 +10,8 @@ from configs import base
 from resinc import networks
 from resinc.errors import InputError
 from resinc.networks import stage
-from resinc.networks.stage import segment_length, stack, survival, unstack
+from resinc.networks.paths import stack, unstack
+from resinc.networks.stage import segment_length, survival
 
 
 def section(**changes):

@@ -9,7 +9,7 @@ from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks import paths
 from resinc.networks.inception_resnet import V1, V2
-from resinc.networks.stage import stack, unstack
+from resinc.networks.paths import stack, unstack
 
 NAMES = ("inception_v3", "inception_v4", "inception_resnet")
 

@@ -10,7 +10,7 @@ from resinc import networks
 from resinc.blocks import BLOCKS
 from resinc.cost.count import network_cost
 from resinc.networks import paths
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 
 
 def build(block="residual", **changes):

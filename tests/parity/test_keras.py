@@ -8,7 +8,7 @@ import pytest
 
 from configs.base import get_config
 from resinc.networks import build
-from resinc.networks.stage import stack
+from resinc.networks.paths import stack
 
 # Keras reads its back end once, at import; any other would bring a framework of its own.
 os.environ.setdefault("KERAS_BACKEND", "jax")

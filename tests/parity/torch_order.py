@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from resinc.cost.count import network_cost
-from resinc.networks.stage import stack, unstack
+from resinc.networks.paths import stack, unstack
 
 Reorder = Callable[[list[str]], list[str]]
 KINDS = (torch.nn.Conv2d, torch.nn.BatchNorm2d, torch.nn.Linear)

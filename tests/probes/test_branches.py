@@ -9,7 +9,7 @@ from configs import base
 from resinc import networks
 from resinc.blocks import BLOCKS
 from resinc.errors import InputError
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 from resinc.ops.loss import mistakes
 from resinc.probes import Subject, branches, check_probes
 

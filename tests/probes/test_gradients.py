@@ -6,7 +6,7 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.networks import paths
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 from resinc.probes import gradients
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from resinc.errors import InputError
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 from resinc.probes import PROBES, check_probes, jacobian
 from tests.probes import by_hand
 from tests.probes.staged import section, subject

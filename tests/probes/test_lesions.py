@@ -6,7 +6,7 @@ import pytest
 
 from resinc import networks
 from resinc.errors import InputError
-from resinc.networks.stage import stack, unstack
+from resinc.networks.paths import stack, unstack
 from resinc.ops.loss import mistakes
 from resinc.probes import check_probes, lesions
 from tests.probes.staged import section, subject

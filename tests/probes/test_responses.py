@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from resinc.errors import InputError
-from resinc.networks.stage import unstack
+from resinc.networks.paths import unstack
 from resinc.ops.conv import conv2d
 from resinc.probes import check_probes, responses
 from tests.probes.staged import section, subject

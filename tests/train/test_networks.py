@@ -16,7 +16,8 @@ from resinc.networks import NETWORKS
 from resinc.networks.head import head
 from resinc.networks.inception_resnet import V2
 from resinc.networks.options import block_of, layers_of
-from resinc.networks.stage import Stage, stack, unstack
+from resinc.networks.paths import stack, unstack
+from resinc.networks.stage import Stage
 from resinc.ops.layers import Layers
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import Replicas
