@@ -23,9 +23,8 @@ def read(text: str, values: Mapping[str, Any], what: str, whose: str) -> tuple[s
     Raises:
       InputError: an unknown name, a missing `=`, or a value of another type.
     """
-    name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals:
+    name, value = split(text)
+    if value is None:
         raise InputError(f"{what} {text!r} is not NAME=VALUE: {whose} takes {', '.join(values)}")
     if name not in values:
         section = name.rpartition(".")[0]
@@ -40,6 +39,12 @@ def read(text: str, values: Mapping[str, Any], what: str, whose: str) -> tuple[s
     except (TypeError, ValueError):
         shown = f" such as {like!r}" if like and not isinstance(like, bool) else ""
         raise InputError(f"{what} {name!r} takes {noun(like)}{shown}, not {value!r}") from None
+
+
+def split(text: str) -> tuple[str, str | None]:
+    """Name and value as they stand; None where there is no `=`."""
+    name, equals, value = text.partition("=")
+    return name.strip(), value if equals else None
 
 
 def convert(text: str, like: Any) -> Any:

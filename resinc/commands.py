@@ -72,10 +72,10 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
 def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
     config = load_training(args.config, overrides)
     prepare_jax(deterministic=True)
+    from resinc.config import overridden
     from resinc.train.transfer import import_weights
 
-    fields = [override.partition("=")[0].removeprefix("--config.") for override in overrides]
-    normalized = any(field in fields for field in ("data.normalize", "data.mean", "data.std"))
+    normalized = bool(overridden(overrides) & {"data.normalize", "data.mean", "data.std"})
     moved = import_weights(
         args.file, config, args.layout, args.workdir, args.new_head, normalized, args.key
     )

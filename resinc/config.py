@@ -65,6 +65,11 @@ def load(path_with_args: str, overrides: Sequence[str] = ()) -> ConfigDict:
     return config.lock()
 
 
+def overridden(overrides: Sequence[str]) -> set[str]:
+    """The dotted fields that overrides name which `load` takes."""
+    return {assignment.split(override.removeprefix(PREFIX))[0] for override in overrides}
+
+
 def check(config: ConfigDict | Mapping[str, Any], choices: bool = True, recipe: str = "") -> None:
     """Check every field against the rule beside its default in configs/.
 
@@ -229,8 +234,8 @@ def _split(path_with_args: str) -> tuple[str, str | None]:
 def _override(override: str, values: Mapping[str, Any]) -> tuple[str, Any]:
     """(dotted field, value) of `--config.field=value`."""
     text = override.removeprefix(PREFIX)
-    field, equals, _ = text.partition("=")
-    if not override.startswith(PREFIX) or not equals or not field:
+    field, value = assignment.split(text)
+    if not override.startswith(PREFIX) or value is None or not field:
         raise InputError(
             f"{override!r} is no override: write {PREFIX}FIELD=VALUE, "
             f"for example {PREFIX}optimizer.lr=0.05"
