@@ -49,9 +49,9 @@ def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
         raise InputError(f"config {args.config!r} has no layers to measure: see configs/chain.py")
     prepare_jax(deterministic=False)  # The fastest kernels are what is measured.
     from resinc.cost.chain_summary import print_summary
-    from resinc.train.chain import measure
+    from resinc.train.chain import run_chain
 
-    print_summary(measure(config, args.workdir), config.batch_size)
+    print_summary(run_chain(config, args.workdir), config.batch_size)
     print(f"done: {show(args.workdir)}")
     return 0
 

@@ -32,7 +32,7 @@ ALLOWED = {
     "ops": LEAVES,
     "blocks": LEAVES | {"resinc.ops"},
     "networks": EVERYWHERE | {"resinc.blocks", "resinc.ops"},
-    "weights": EVERYWHERE | {"resinc.networks"},
+    "weights": EVERYWHERE | {"resinc.networks", "resinc.runs.folder"},
     "data": EVERYWHERE,
     "cost": EVERYWHERE | {"resinc.networks", "resinc.ops"},
     "probes": EVERYWHERE | {"resinc.blocks", "resinc.networks", "resinc.ops"},

@@ -12,7 +12,7 @@ _MS, _MB = 1e3, 1e-6
 
 
 def print_summary(found: Mapping[str, Any], batch_size: int) -> None:
-    """Print what `resinc.train.chain.measure` has written.
+    """Print what `resinc.cost.measure.measure` has found.
 
     Args:
       found: content of measurements.json.

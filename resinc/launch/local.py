@@ -1,7 +1,6 @@
 """Run jobs on this machine, a few at a time, each in its own process."""
 
 import contextlib
-import shlex
 import signal
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
+from resinc.runs.log import open_log
 
 POLL_SECONDS = 0.1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -148,9 +148,7 @@ def make_slots(workers: int, devices: Sequence[str], environment: Mapping[str, s
 def _start(slot: Slot, job: Job) -> None:
     job.workdir.mkdir(parents=True, exist_ok=True)
     command = job.command()
-    with (job.workdir / "log.txt").open("ab") as log, pinned(slot.cores):
-        log.write(f"$ {shlex.join(command)}\n".encode(errors="replace"))
-        log.flush()
+    with open_log(job.workdir, command) as log, pinned(slot.cores):
         slot.process = subprocess.Popen(
             command,
             env=dict(slot.environment),

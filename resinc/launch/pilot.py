@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from resinc.runs.files import read_object
-from resinc.runs.metrics import read_lines
+from resinc.runs.config import read_config
+from resinc.runs.metrics import read_metrics
 from resinc.runs.status import CellState, state_of
 
 ENDED = (CellState.DONE, CellState.DIVERGED)
@@ -36,9 +36,9 @@ def chosen_rate(root: Path, pilots: Sequence[str]) -> float | None:
 
 def _score(folder: Path) -> tuple[float, float, float]:
     """(validation error, validation loss, learning rate)."""
-    rate = float(read_object(folder / "config.json")["optimizer"]["lr"])
+    rate = float(read_config(folder)["optimizer"]["lr"])
     worst = (math.inf, math.inf, rate)
     if state_of(folder) == CellState.DIVERGED:
         return worst
-    evaluated = [x for x in read_lines(folder / "metrics.jsonl") if x.get("split") == "validation"]
+    evaluated = [x for x in read_metrics(folder) if x.get("split") == "validation"]
     return (evaluated[-1]["error"], evaluated[-1]["loss"], rate) if evaluated else worst

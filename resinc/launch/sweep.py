@@ -3,7 +3,6 @@
 import functools
 import importlib.util
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +19,16 @@ from resinc.launch.local import Job, make_slots
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
-from resinc.runs.files import write_json
-from resinc.runs.lock import is_held
-from resinc.runs.source import Source, comparable, relative
-from resinc.runs.status import CellState, read_status, state_of
+from resinc.runs.config import config_differences
+from resinc.runs.log import last_words, log_path
+from resinc.runs.source import Source, relative
+from resinc.runs.status import CellState, read_status, state_of, write_failure
+from resinc.runs.sweep import write_plan
 
 __all__ = ["Cell", "CellState", "Summary", "load_experiment", "run_sweep", "settings", "state_of"]
 
 _ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPED = (*(128 + number for number in _ASKED), *(-number for number in _ASKED))
-NOISE = re.compile(r"^(-+|\$ .*|For simplicity, JAX has removed.*|jax\.errors\.Simplified.*)$")
 
 
 @dataclass
@@ -114,14 +113,11 @@ def check_configs(cells: Sequence[Cell], root: Path) -> None:
     """
     for cell in cells:
         config_lib.check(config_lib.load(cell.recipe, cell.flags_in(root)))
-        path = root / cell.name / "config.json"
-        if not path.exists():
-            continue
-        there = comparable(config_lib.to_dict(config_lib.from_json(path)), path.parent)
-        differing = config_lib.differences(there, _config_in(cell, root))
+        folder = root / cell.name
+        differing = config_differences(folder, _config_in(cell, root))
         if differing:
             raise InputError(
-                f"{str(path.parent)!r} holds a run of another config ({'; '.join(differing)}): "
+                f"{str(folder)!r} holds a run of another config ({'; '.join(differing)}): "
                 "choose another sweep folder, or give the same settings"
             )
 
@@ -159,19 +155,6 @@ def visible_devices() -> tuple[str, ...]:
         return tuple(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
     ids = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
     return tuple(sorted(ids, key=int))
-
-
-def last_words(log: Path) -> str:
-    """The last line of a log that says something: of a traceback, the exception."""
-    try:
-        text = log.read_bytes()[-20_000:].decode(errors="replace")
-    except OSError:
-        return ""
-    text = text.rpartition("\n$ ")[2]  # Of the last start only.
-    lines = [line.strip() for line in text.splitlines()[1:]]
-    lines = [line for line in lines if line and not NOISE.match(line)]
-    errors = [line for line in lines if re.match(r"[\w.: ]*([Ee]rror|Exception|Interrupt)\b", line)]
-    return (errors or lines or [""])[-1]
 
 
 class _Book:
@@ -214,13 +197,12 @@ class _Book:
 
     def ended(self, job: Job, returncode: int) -> None:
         state = state_of(job.workdir)
-        log = job.workdir / "log.txt"
         if returncode == 0 and state == CellState.DONE:
             self._summary.done.append(job.name)
             self._view.ended(job.name, "done", [])
         elif returncode == 3 or state == CellState.DIVERGED:
             self._summary.diverged.append(job.name)
-            said = read_status(job.workdir).get("message") or last_words(log)
+            said = read_status(job.workdir).get("message") or last_words(job.workdir)
             self._view.ended(job.name, "diverged", [said])
         elif state == CellState.RUNNING:
             self._summary.running.append(job.name)
@@ -228,12 +210,12 @@ class _Book:
         elif returncode in STOPPED:
             self._view.ended(job.name, "stopped", [])
         else:
-            words = last_words(log)
+            words = last_words(job.workdir)
             if returncode < 0:
                 words = f"killed by {signal.Signals(-returncode).name}"
             self._summary.failed.append(job.name)
-            self._view.ended(job.name, "failed", [words, f"log: {log}"])
-            _mark_failed(job.workdir, words)
+            self._view.ended(job.name, "failed", [words, f"log: {log_path(job.workdir)}"])
+            write_failure(job.workdir, words)
 
     def tick(self) -> None:
         self._view.tick()
@@ -245,14 +227,6 @@ class _Book:
                 state = state_of(job.workdir.with_name(other))
                 why = "has not started" if state == CellState.NEW else f"is {state}"
                 self._view.skipped(job.name, "unfinished", f"waits for {other}, which {why}")
-
-
-def _mark_failed(workdir: Path, message: str) -> None:
-    """A run that was refused or killed could not say so itself; a report should."""
-    status = {"step": 0, "steps": 0, "seconds": 0.0, **read_status(workdir)}
-    if status.get("state") == CellState.FAILED or is_held(workdir):
-        return
-    write_json(workdir / "status.json", {**status, "state": "failed", "message": message})
 
 
 def _write_about(
@@ -271,4 +245,4 @@ def _write_about(
         }
         for cell in cells
     ]
-    write_json(root / "sweep.json", {**about, "cells": listed})
+    write_plan(root, about, listed)

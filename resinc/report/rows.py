@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 from resinc.config import check, completed, flatten
 from resinc.errors import InputError
 from resinc.runs.cell import Label, labels_of, read_labels
+from resinc.runs.config import read_config
 from resinc.runs.correct import Correct, read_correct
-from resinc.runs.files import read_object
-from resinc.runs.metrics import read_lines
+from resinc.runs.folder import is_begun
+from resinc.runs.measurements import read_measurements
+from resinc.runs.metrics import read_gradients, read_metrics
 from resinc.runs.provenance import read_provenance
-from resinc.runs.shape import MEASUREMENTS, fits, kept
+from resinc.runs.shape import fits
 from resinc.runs.status import CellState, read_status, state_of
+from resinc.runs.sweep import read_plan
 
 
 class Point(NamedTuple):
@@ -110,18 +113,14 @@ def read_sweep(root: str | Path) -> Sweep:
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"no sweep in {str(root)!r}: there is no such folder")
-    about = read_object(root / "sweep.json")
-    cells = about.get("cells")
-    known = [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
-    planned = {cell["name"]: cell for cell in known if isinstance(cell.get("name"), str)}
-    marks = ("config.json", "status.json", "log.txt")
-    found = {d.name for d in root.iterdir() if any((d / mark).is_file() for mark in marks)}
-    names = sorted(planned or found, key=_natural)
+    plan = read_plan(root)
+    found = {folder.name for folder in root.iterdir() if is_begun(folder)}
+    names = sorted(plan.cells or found, key=_natural)
     if not names:
         raise InputError(f"no sweep in {str(root)!r}: no folder in it holds a run")
     return Sweep(
-        rows=tuple(read_row(root / name, planned.get(name)) for name in names),
-        about={key: value for key, value in about.items() if key != "cells"},
+        rows=tuple(read_row(root / name, plan.cells.get(name)) for name in names),
+        about=plan.about,
         left_over=tuple(sorted(found - set(names), key=_natural)),
     )
 
@@ -136,11 +135,11 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     """
     planned = planned or {}
     status = read_status(workdir)
-    config = _config(read_object(workdir / "config.json")) or _config(planned.get("config"))
+    config = _config(read_config(workdir)) or _config(planned.get("config"))
     provenance = read_provenance(workdir)
     train: dict[int, Point] = {}
     evals: dict[str, dict[int, Point]] = {}
-    for line in read_lines(workdir / "metrics.jsonl"):
+    for line in read_metrics(workdir):
         try:
             point = Point(
                 int(line["step"]),
@@ -167,15 +166,15 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
         evals={split: _in_order(points) for split, points in sorted(evals.items())},
         gradients={
             line["step"]: line["norms"]
-            for line in read_lines(workdir / "gradients.jsonl")
+            for line in read_gradients(workdir)
             if fits(line, {"step": int, "norms": {str: float}})
         },
         updates={
             line["step"]: line["updates"]
-            for line in read_lines(workdir / "gradients.jsonl")
+            for line in read_gradients(workdir)
             if fits(line, {"step": int, "updates": {str: float}})
         },
-        measurements=kept(read_object(workdir / "measurements.json"), MEASUREMENTS),
+        measurements=read_measurements(workdir),
         labels=labels_of(planned) or read_labels(workdir),
         correct=read_correct(workdir),
     )

@@ -7,6 +7,8 @@ from ml_collections import ConfigDict
 
 from resinc.config import NOT_COMPARED, differences, from_json, to_dict
 from resinc.errors import InputError
+from resinc.runs.files import read_object, write_json
+from resinc.runs.folder import CONFIG
 from resinc.runs.source import comparable
 
 
@@ -24,22 +26,42 @@ def check_config(
       InputError: it belongs to a run of another config, lists the differing fields; or its
         config.json is damaged.
     """
-    path = workdir / "config.json"
-    if not path.exists():
-        return
     try:
-        old = from_json(path)
+        differing = config_differences(workdir, config, ignore)
     except InputError as error:
         raise InputError(
             f"{error}; if this folder is of the same run, delete that file: a checkpoint is "
             "compared with the config given all the same"
         ) from None
-    differing = differences(comparable(to_dict(old), workdir), config, ignore)
     if differing:
         raise InputError(
             f"workdir {str(workdir)!r} holds a run of another config ({'; '.join(differing)}): "
             "choose another workdir, or give the same config to resume it"
         )
+
+
+def config_differences(
+    workdir: Path, config: dict[str, Any], ignore: tuple[str, ...] = NOT_COMPARED
+) -> list[str]:
+    """The fields in which the run of a folder differs from a config; none of a new folder.
+
+    Raises:
+      InputError: its config.json is damaged.
+    """
+    path = workdir / CONFIG
+    if not path.exists():
+        return []
+    return differences(comparable(to_dict(from_json(path)), workdir), config, ignore)
+
+
+def write_config(workdir: Path, config: ConfigDict) -> None:
+    """Store what the run is asked to do; without it there is no run."""
+    write_json(workdir / CONFIG, to_dict(config))
+
+
+def read_config(workdir: Path) -> dict[str, Any]:
+    """What config.json holds, unchecked; {} where it is missing or damaged."""
+    return read_object(workdir / CONFIG)
 
 
 def uncompared(config: ConfigDict) -> tuple[str, ...]:
@@ -54,7 +76,7 @@ def training_config(workdir: Path) -> ConfigDict:
     Raises:
       InputError: there is no run, its config.json is damaged, or it trained nothing.
     """
-    path = workdir / "config.json"
+    path = workdir / CONFIG
     if not path.exists():
         raise InputError(f"no run in {str(workdir)!r}: it has no config.json")
     config = from_json(path)

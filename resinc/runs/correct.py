@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from resinc.runs.files import read_object, write_json
+from resinc.runs.folder import CORRECT
 
 
 class Correct(NamedTuple):
@@ -35,13 +36,13 @@ def write_correct(workdir: Path, splits: dict[str, Correct]) -> None:
         }
         for name, split in splits.items()
     }
-    write_json(workdir / "correct.json", values)
+    write_json(workdir / CORRECT, values)
 
 
 def read_correct(workdir: Path) -> dict[str, Correct]:
     """By the name of the split; {} where the file is missing or damaged."""
     found = {}
-    for name, value in read_object(workdir / "correct.json").items():
+    for name, value in read_object(workdir / CORRECT).items():
         try:
             packed = np.frombuffer(base64.b64decode(value["bits"]), np.uint8)
             right = np.unpackbits(packed, count=int(value["count"])).astype(bool)

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from resinc.runs import host
 from resinc.runs.files import read_object, write_json
+from resinc.runs.folder import HOLDER as FILE
 
-FILE = "holder.json"
 BEAT_SECONDS = 15.0
 STALE_SECONDS = 60.0  # Four beats that did not come: a process that is gone, or its machine.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from resinc.errors import InputError
 from resinc.runs import holder
+from resinc.runs.folder import HOLDER, LOCK
 from resinc.runs.holder import Holder
 
 # What file systems answer that have no such lock.
@@ -30,7 +31,7 @@ def held(workdir: Path) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        lock = open(workdir / "lock", "w", encoding="utf-8")  # noqa: SIM115
+        lock = open(workdir / LOCK, "w", encoding="utf-8")  # noqa: SIM115
     except OSError as error:
         raise _unwritable(workdir, error) from error
     with lock:
@@ -45,7 +46,7 @@ def held(workdir: Path) -> Iterator[None]:
 
 def is_of_lock(name: str) -> bool:
     """Whether a file tells who trained in its folder, and nothing of what was done there."""
-    return name == "lock" or name.startswith(holder.FILE)
+    return name == LOCK or name.startswith(HOLDER)
 
 
 def is_held(workdir: Path) -> bool:
@@ -53,7 +54,7 @@ def is_held(workdir: Path) -> bool:
     other = holder.read_holder(workdir)
     kernel = True
     try:
-        with (workdir / "lock").open(encoding="utf-8") as lock:
+        with (workdir / LOCK).open(encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import resinc
-from resinc.runs.files import read_object
+from resinc.runs.files import read_object, write_json
+from resinc.runs.folder import PROVENANCE as FILE
 from resinc.runs.shape import DATA, PROVENANCE, kept
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
@@ -24,12 +25,22 @@ def read_provenance(workdir: Path) -> dict[str, Any]:
 
     What is not of the shape it should be is left out.
     """
-    origin = read_object(workdir / "provenance.json")
+    origin = read_origin(workdir)
     starts = [kept(start, PROVENANCE) for start in starts_of(origin)]
     if not starts:
         return {}
     known = kept({**starts[-1], **origin, "starts": starts}, PROVENANCE)
     return known | {"data": kept(known["data"], DATA)} if "data" in known else known
+
+
+def read_origin(workdir: Path) -> dict[str, Any]:
+    """provenance.json as it is, which another start goes on with; {} where it is none."""
+    return read_object(workdir / FILE)
+
+
+def write_origin(workdir: Path, origin: Mapping[str, Any]) -> None:
+    """Store where a run came from: FACTS, and its "starts"."""
+    write_json(workdir / FILE, origin)
 
 
 def starts_of(origin: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from resinc.runs import shape
 from resinc.runs.files import read_object, write_json
+from resinc.runs.folder import CONFIG, STATUS
 from resinc.runs.lock import is_held
-from resinc.runs.shape import STATUS, kept
 
 
 class CellState(StrEnum):
@@ -27,13 +28,13 @@ def state_of(workdir: Path) -> CellState:
     said = read_status(workdir).get("state")
     if said in (CellState.DONE, CellState.DIVERGED, CellState.FAILED):
         return CellState(said)
-    begun = said or (workdir / "config.json").exists()
+    begun = said or (workdir / CONFIG).exists()
     return CellState.UNFINISHED if begun else CellState.NEW
 
 
 def read_status(workdir: Path) -> dict[str, Any]:
     """status.json, or {} where it is missing or damaged; without fields of another type."""
-    return kept(read_object(workdir / "status.json"), STATUS)
+    return shape.kept(read_object(workdir / STATUS), shape.STATUS)
 
 
 def write_status(
@@ -56,4 +57,11 @@ def write_status(
         "seconds": round(seconds, 1),
         "message": message,
     }
-    write_json(workdir / "status.json", status)
+    write_json(workdir / STATUS, status)
+
+
+def write_failure(workdir: Path, message: str) -> None:
+    """Say it for a run that was refused or killed, and could not itself; a report should know."""
+    status = {"step": 0, "steps": 0, "seconds": 0.0, **read_status(workdir)}
+    if status.get("state") != CellState.FAILED and not is_held(workdir):
+        write_json(workdir / STATUS, {**status, "state": "failed", "message": message})

@@ -1,59 +1,34 @@
-"""One measurement, from a `configs.chain` config to a folder like that of a training run."""
+"""The run of `resinc measure`: a chain of layers is measured, nothing is trained."""
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
 from resinc.cost.chain import Chain, Layer, Shape, parse, shapes
-from resinc.cost.clock import time_in_turn
-from resinc.cost.count import Cost, network_cost
-from resinc.runs.config import check_config
-from resinc.runs.files import read_object, write_json
+from resinc.cost.count import network_cost
+from resinc.cost.measure import measure
+from resinc.runs.config import check_config, write_config
 from resinc.runs.lock import held
+from resinc.runs.measurements import read_measurements, write_measurements
+from resinc.runs.provenance import read_origin, write_origin
 from resinc.runs.status import read_status, write_status
 from resinc.train import provenance
-from resinc.train.probes import FILE
-
-# What `compiled.memory_analysis()` knows of a program, without running it.
-_BYTES = {
-    "arguments": "argument_size_in_bytes",
-    "outputs": "output_size_in_bytes",
-    "temporary": "temp_size_in_bytes",
-    "peak": "peak_memory_in_bytes",
-}
 
 
-class Programs(NamedTuple):
-    """Compiled functions of (parameters, images), and what they are called with."""
+def run_chain(config: ConfigDict, folder: Path) -> dict[str, Any]:
+    """Write what `cost.measure.measure` finds into a folder like that of a training run.
 
-    forward: Any
-    step: Any
-    inputs: tuple[Any, jax.Array]
-
-
-def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
-    """Write measurements.json into `folder` and return it; one that is done is left as it is.
-
-    The file holds, in counts of one image, in seconds per call for the batch, and in bytes:
-
-        {"cost": {"layers": [{"name", "before", "after", "multiply_adds"}, ...],  (by formula)
-                  "multiply_adds", "parameters", "activations",                   (traced)
-                  "xla_multiply_adds"},                                           (half its flops)
-         "time": {"forward_seconds", "step_seconds",                              (a list each)
-                  "reference_forward_seconds", "reference_step_seconds"},
-         "memory": {"forward": {"arguments", "outputs", "temporary", "peak"}, "step": likewise}}
-
-    A step is forward and backward, to the parameters and to the input, as inside a network. XLA
-    counts no products with the padding.
+    One that is done is left as it is.
 
     Args:
       config: a filled `configs.chain` schema.
       folder: workdir; created if need be.
+
+    Returns:
+      The content of measurements.json.
 
     Raises:
       InputError: the config or the folder cannot be used; nothing was changed.
@@ -62,8 +37,8 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
     with held(folder):
         check_config(folder, config_file.to_dict(config))
         if read_status(folder).get("state") == "done":
-            return read_object(folder / FILE)
-        write_json(folder / "config.json", config_file.to_dict(config))
+            return read_measurements(folder)
+        write_config(folder, config)
         begun = time.monotonic()
 
         def status(state: str, step: int, message: str = "") -> None:
@@ -73,18 +48,11 @@ def measure(config: ConfigDict, folder: Path) -> dict[str, Any]:
         try:
             cost = network_cost(Chain(layers), image)
             drawn = {"name": "normal random numbers", "checksum": f"drawn from seed {config.seed}"}
-            before = read_object(folder / "provenance.json")
+            before = read_origin(folder)
             origin = provenance.collect(drawn, 1, cost.parameters, cost.multiply_adds, before)
-            write_json(folder / "provenance.json", origin)
-            programs = {"": compile_chain(layers, config, image)}
-            if reference:
-                programs["reference_"] = compile_chain(reference, config, image)
-            found = {
-                "cost": count(layers, cost, image),
-                "time": clock(programs, config.repeats),
-                "memory": weigh(programs[""]),
-            }
-            write_json(folder / FILE, found)
+            write_origin(folder, origin)
+            found = measure(layers, reference, cost, config)
+            write_measurements(folder, found)
             status("done", 1)
         except BaseException as error:
             status("failed", 0, f"{type(error).__name__}: {error}")
@@ -104,71 +72,3 @@ def check(config: ConfigDict) -> tuple[tuple[Layer, ...], tuple[Layer, ...], Sha
     for chain in (layers, reference):
         shapes(chain, config.input)
     return layers, reference, config.input
-
-
-def count(layers: tuple[Layer, ...], cost: Cost, image: Shape) -> dict[str, Any]:
-    """The "cost" of measurements.json."""
-    places = shapes(layers, image)
-    x = jax.ShapeDtypeStruct((1, *image), jnp.float32)
-    forward, _, params = _functions(layers, image)
-    analysis = jax.jit(forward).lower(params, x).cost_analysis()
-    return {
-        "layers": [
-            {
-                "name": layer.text,
-                "before": before,
-                "after": after,
-                "multiply_adds": layer.multiply_adds(before),
-            }
-            for layer, before, after in zip(layers, places, places[1:], strict=False)
-        ],
-        "multiply_adds": cost.multiply_adds,
-        "parameters": cost.parameters,
-        "activations": cost.activations,
-        "xla_multiply_adds": round((analysis or {})["flops"] / 2),
-    }
-
-
-def compile_chain(layers: tuple[Layer, ...], config: ConfigDict, image: Shape) -> Programs:
-    """Compile forward and step, and draw parameters and images from the seed."""
-    forward, step, _ = _functions(layers, image)
-    draw, draw_images = jax.random.split(jax.random.key(config.seed))
-    images = jax.random.normal(draw_images, (config.batch_size, *image))
-    params = jax.jit(Chain(layers).init)(draw, images)
-    inputs = (params, images)
-    compiled = [jax.jit(f).lower(*inputs).compile() for f in (forward, step)]
-    return Programs(compiled[0], compiled[1], inputs)
-
-
-def clock(programs: dict[str, Programs], repeats: int) -> dict[str, list[float]]:
-    """The "time" of measurements.json: all programs in turn."""
-    calls = {}
-    for prefix, (forward, step, inputs) in programs.items():
-        # Bound now: the names change with the loop.
-        calls[f"{prefix}forward_seconds"] = lambda f=forward, i=inputs: f(*i)
-        calls[f"{prefix}step_seconds"] = lambda f=step, i=inputs: f(*i)
-    return time_in_turn(calls, repeats)
-
-
-def weigh(programs: Programs) -> dict[str, dict[str, int]]:
-    """The "memory" of measurements.json, as the compiler lays it out."""
-    return {
-        name: {word: int(getattr(program.memory_analysis(), at)) for word, at in _BYTES.items()}
-        for name, program in (("forward", programs.forward), ("step", programs.step))
-    }
-
-
-def _functions(layers: tuple[Layer, ...], image: Shape) -> tuple[Any, Any, Any]:
-    """(forward, step, parameters as shapes)."""
-    chain = Chain(layers)
-
-    def forward(params: Any, x: jax.Array) -> jax.Array:
-        return chain.apply(params, x)  # type: ignore[return-value]
-
-    def step(params: Any, x: jax.Array) -> Any:
-        # The output itself as its gradient: as much work as any other.
-        y, backward = jax.vjp(forward, params, x)
-        return backward(y)
-
-    x = jax.ShapeDtypeStruct((1, *image), jnp.float32)
-    return forward, step, jax.eval_shape(chain.init, jax.random.key(0), x)

@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from resinc.errors import InputError
+from resinc.runs.folder import CHECKPOINTS
 from resinc.train.state import State
 
 # What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
@@ -57,7 +58,7 @@ class Checkpoints:
 
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
         _UnraisableHook.install()
-        self._folder = (workdir / "checkpoints").absolute()
+        self._folder = (workdir / CHECKPOINTS).absolute()
         self._place = self._without_wildcards()
         # The manager reads every checkpoint's score at once, so that a damaged one would hurt all:
         # it only writes.

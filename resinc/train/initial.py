@@ -10,7 +10,7 @@ from resinc.errors import InputError
 from resinc.registry import lookup
 from resinc.runs import source as sources
 from resinc.runs.config import training_config
-from resinc.runs.files import read_object
+from resinc.runs.provenance import read_origin
 from resinc.runs.shape import fits
 from resinc.runs.source import Source
 from resinc.train import normalization
@@ -93,7 +93,7 @@ def check_source(source: Source, workdir: Path) -> bool:
     Raises:
       InputError: the checkpoint named now holds other weights.
     """
-    begun_from = read_object(workdir / "provenance.json").get("init_from")
+    begun_from = read_origin(workdir).get("init_from")
     if begun_from is None or not fits(begun_from, {"source_sha256": str, "step": int}):
         return False
     sha256, step = begun_from["source_sha256"], begun_from["step"]

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 from resinc import data, networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
-from resinc.runs.files import read_object, write_json
+from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.train.assemble import Machine
 from resinc.train.state import State
 
 # Enough for an error to 0.05 %, few enough to be one batch on any device.
 BATCH_EXAMPLES, TEST_EXAMPLES = 256, 2_000
-FILE = "measurements.json"
 
 
 def measure(
@@ -56,7 +55,7 @@ def measure(
         batch=examples(splits.train, BATCH_EXAMPLES),
         test=examples(splits.test, TEST_EXAMPLES),
     )
-    found = read_object(folder / FILE)
+    found = read_measurements(folder)
     for name in names:
         found.setdefault(name, {})[str(int(state.step))] = PROBES[name].measure(subject)
-    write_json(folder / FILE, found)
+    write_measurements(folder, found)

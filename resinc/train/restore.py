@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from resinc.config import differences
 from resinc.errors import InputError
+from resinc.runs.folder import CHECKPOINTS, DAMAGED
 from resinc.runs.source import comparable
 from resinc.train.checkpoint import Checkpoints, UnreadableCheckpoint
 from resinc.train.state import State
@@ -88,13 +89,13 @@ def read_weights(folder: Path, which: str) -> tuple[int, dict[str, Any]]:
 def set_aside(folder: Path, damaged: dict[int, str]) -> None:
     """Move damaged checkpoints out of the way of those that will be written again; none is lost."""
     for step in damaged:
-        place = folder / "damaged" / str(step)
+        place = folder / DAMAGED / str(step)
         number = 1
         while place.exists():
             number += 1
             place = place.with_name(f"{step}-{number}")
         place.parent.mkdir(exist_ok=True)
-        (folder / "checkpoints" / str(step)).rename(place)
+        (folder / CHECKPOINTS / str(step)).rename(place)
 
 
 def unreadable_scores(folder: Path) -> dict[int, str]:

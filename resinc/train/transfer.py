@@ -11,9 +11,9 @@ from ml_collections import ConfigDict
 from resinc import config as config_file
 from resinc.errors import InputError
 from resinc.registry import lookup
-from resinc.runs.config import training_config
-from resinc.runs.files import write_json
+from resinc.runs.config import training_config, write_config
 from resinc.runs.lock import held, is_of_lock
+from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
 from resinc.train import normalization, provenance
 from resinc.train.assemble import assemble, count
@@ -96,7 +96,7 @@ def import_weights(
     with held(folder):
         if not all(is_of_lock(path.name) for path in folder.iterdir()):
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
-        _write_run(folder, state, config_file.to_dict(config), origin)
+        _write_run(folder, state, config, origin)
     notes = (*content.notes, note) if note else content.notes
     return Moved(name, len(matched.found), parameters, said, notes)
 
@@ -116,15 +116,15 @@ def _refuse_unusable(content: files.Content, layout: Layout, ours: Flat, file: P
     refuse_non_finite(in_file, repr(str(file)), {n: path for n, path in here.items() if path})
 
 
-def _write_run(folder: Path, state: Any, config: dict[str, Any], origin: dict[str, Any]) -> None:
+def _write_run(folder: Path, state: Any, config: ConfigDict, origin: dict[str, Any]) -> None:
     checkpoints = Checkpoints(folder)
-    checkpoints.save(state, config, origin, None)
+    checkpoints.save(state, config_file.to_dict(config), origin, None)
     checkpoints.wait()
     checkpoints.close()
-    write_json(folder / "provenance.json", origin)
+    write_origin(folder, origin)
     write_status(folder, "done", 0, 0, 0.0, f"imported from {origin['imported']['file']}")
     # Last: without it there is no run.
-    write_json(folder / "config.json", config)
+    write_config(folder, config)
 
 
 def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Moved:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from resinc.errors import InputError
+from resinc.runs.folder import has_checkpoints
 
 TORCH, SAFETENSORS, HDF5, KERAS = "torch", "safetensors", "HDF5", "Keras archive"
 
@@ -138,7 +139,7 @@ def _json(path: Path) -> str:
 
 def _inside(folder: Path) -> str:
     """What to name instead."""
-    if (folder / "config.json").exists() and (folder / "checkpoints").is_dir():
+    if has_checkpoints(folder):
         return ": it is a run, which needs no import; `init_from` and `resinc eval` take it"
     if (folder / "saved_model.pb").exists():
         return ": it is a TensorFlow SavedModel; load it, and save_weights as .h5"

@@ -17,8 +17,9 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
 from resinc.launch.pilot import chosen_rate
-from resinc.launch.sweep import last_words, run_sweep
+from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
+from resinc.runs.log import last_words
 from resinc.runs.status import CellState, state_of
 from tests import fabricated
 from tests.fabricated import write
@@ -207,7 +208,7 @@ def test_a_signal_lets_children_save_then_exits_with_its_code(tmp_path, number):
 def test_last_words_are_the_exception_of_the_last_start(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("$ a\nValueError: old\n$ b\nTraceback:\n  x\nOSError: new\n----------\n")
-    assert last_words(log) == "OSError: new"
+    assert last_words(tmp_path) == "OSError: new"
     assert last_words(tmp_path / "none") == ""
 
 

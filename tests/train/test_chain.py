@@ -7,10 +7,11 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.cli import main
+from resinc.cost import measure
 from resinc.cost.clock import time_in_turn
 from resinc.errors import InputError
 from resinc.report.rows import read_row
-from resinc.train import chain as run
+from resinc.train.chain import run_chain
 
 TINY = ["--config.input=(4,4,2)", "--config.batch_size=1", "--config.repeats=1"]
 
@@ -22,7 +23,7 @@ def config(layers="1x1-2+3x3-2", *overrides):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(
-        run, "time_in_turn", lambda calls, repeats: time_in_turn(calls, repeats, least=0.0)
+        measure, "time_in_turn", lambda calls, repeats: time_in_turn(calls, repeats, least=0.0)
     )
 
 
@@ -68,7 +69,7 @@ def test_measurement_reads_like_a_run_and_is_not_repeated(tmp_path, quick, capsy
 )
 def test_a_bad_config_is_refused_before_anything_is_written(tmp_path, layers, overrides, said):
     with pytest.raises(InputError) as caught:
-        run.measure(config(layers, *overrides), tmp_path / "a")
+        run_chain(config(layers, *overrides), tmp_path / "a")
     assert said in str(caught.value)
     assert not (tmp_path / "a").exists()
 
@@ -77,9 +78,9 @@ def test_a_failure_is_told(tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("no clock")
 
-    monkeypatch.setattr(run, "time_in_turn", fail)
+    monkeypatch.setattr(measure, "time_in_turn", fail)
     with pytest.raises(RuntimeError):
-        run.measure(config("pool2"), tmp_path)
+        run_chain(config("pool2"), tmp_path)
     status = json.loads((tmp_path / "status.json").read_text())
     assert (status["state"], status["message"]) == ("failed", "RuntimeError: no clock")
 

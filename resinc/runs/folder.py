@@ -1,0 +1,36 @@
+"""What lies in the folder of a run, by name; docs/runs.md says what each of them holds.
+
+Whoever reads or writes one goes through the module beside this that knows its form; checkpoints
+alone are Orbax's, and `resinc.train.checkpoint` knows theirs.
+"""
+
+from pathlib import Path
+
+CELL = "cell.json"
+CHECKPOINTS = "checkpoints"
+CONFIG = "config.json"
+CORRECT = "correct.json"
+DAMAGED = "damaged"  # Checkpoints that could not be read.
+GRADIENTS = "gradients.jsonl"
+HOLDER = "holder.json"
+LOCK = "lock"
+LOG = "log.txt"
+MEASUREMENTS = "measurements.json"
+METRICS = "metrics.jsonl"
+PROFILE = "profile"
+PROVENANCE = "provenance.json"
+STATUS = "status.json"
+TENSORBOARD = "tensorboard"
+TIMING = "timing.jsonl"
+
+SWEEP = "sweep.json"  # In the folder around the runs of a sweep.
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a run was started there, if only to be refused."""
+    return any((folder / name).is_file() for name in (CONFIG, STATUS, LOG))
+
+
+def has_checkpoints(folder: Path) -> bool:
+    """Whether it is the folder of a run that got as far as to save its weights."""
+    return (folder / CONFIG).exists() and (folder / CHECKPOINTS).is_dir()
