@@ -1,0 +1,41 @@
+"""A set of encoded images, as long as one likes: files are read when an example is asked for."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Encoded(NamedTuple):
+    """One example as it is stored."""
+
+    image: bytes  # A JPEG, PNG, ... file.
+    label: int  # 0 <= label < k.
+
+
+class BadImage(ValueError):
+    """An example that cannot be used; the text says why, without its name."""
+
+
+class ImageSet(Protocol):
+    """One split: random access, from many threads at once.
+
+    Attributes:
+      classes: names of the k classes; a label is a place in it.
+    """
+
+    classes: Sequence[str]
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Encoded:
+        """The example, 0 <= index < n.
+
+        Raises:
+          BadImage: there is no file any more, or it may not be read, or the label is none.
+          OSError: the disk or the network folder failed: no fault of the example.
+        """
+
+    def name(self, index: int) -> str:
+        """What a person finds the example by."""
+
+    def fingerprint(self) -> str:
+        """Of which examples these are, hex; computed within a second, so not of every pixel."""
