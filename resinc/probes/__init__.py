@@ -16,6 +16,7 @@ from resinc.probes import (
     lesions,
     path_lengths,
     responses,
+    running_statistics,
     shortcut_share,
 )
 from resinc.probes.subject import Subject
@@ -30,6 +31,7 @@ PROBES: dict[str, ModuleType] = {
     "lesions": lesions,
     "path_lengths": path_lengths,
     "responses": responses,
+    "running_statistics": running_statistics,
     "shortcut_share": shortcut_share,
 }
 

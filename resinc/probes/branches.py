@@ -41,7 +41,8 @@ def measure(subject: Subject) -> dict[str, Any]:
     """Energy and worth of every branch, on the test examples in evaluation mode.
 
     Returns:
-      "error": test error as a fraction.
+      "examples": how many test examples.
+      "error": their error as a fraction.
       "energy": {module: {branch: mean square of its output, per number}}.
       "dropped": {branch: test error where it is dropped in all modules}.
       "reestimated": {"error", "dropped"} likewise, with the BatchNorm statistics of the network
@@ -93,6 +94,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     names = sorted({branch for units in branches.values() for branch in units})
     lesions = {branch: without(branch) for branch in names}
     return {
+        "examples": len(subject.test[1]),
         "error": float(error),
         "energy": jax.tree.map(float, jax.device_get(energy)),
         "dropped": {

@@ -38,11 +38,37 @@ DATA: dict[str, Shape] = {
 }
 _NORMS = {str: float}
 MEASUREMENTS: dict[str, Shape] = {
-    # Probes, {step: what they return}.
-    "branches": {str: {"error": float, "energy": {str: _NORMS}, "dropped": _NORMS}},
-    "lesions": {str: {"whole": float, "removed": _NORMS, "permuted": {str: [float]}}},
+    # Probes, {step: what they return}, as far as reports read it.
+    "branches": {
+        str: {
+            "error": float,
+            "energy": {str: _NORMS},
+            "dropped": _NORMS,
+            "reestimated": {"error": float, "dropped": _NORMS},
+        }
+    },
+    "gradient_correlation": {str: {"neighbours": float}},
+    "jacobian": {str: {"spread": float}},
+    "lesions": {
+        str: {
+            "whole": float,
+            "removed": _NORMS,
+            "permuted": {str: [float]},
+            "reestimated": {"whole": float, "removed": _NORMS},
+        }
+    },
+    "path_lengths": {str: {"short": float, "share": _NORMS}},
     "responses": {str: _NORMS},
-    "shortcut_share": {str: {"full": float, "shortcut": float, "share": float, "cosine": float}},
+    "running_statistics": {str: {"evaluation": _NORMS, "training": _NORMS}},
+    "shortcut_share": {
+        str: {
+            "full": float,
+            "shortcut": float,
+            "share": float,
+            "cosine": float,
+            "cosine_of_outputs": float,
+        }
+    },
     # Of `resinc measure`.
     "cost": {
         "layers": [{"name": str, "before": [int], "after": [int], "multiply_adds": int}],

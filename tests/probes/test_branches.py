@@ -1,5 +1,6 @@
 """The probe of inception branches, on networks too small to be useful."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,6 +57,35 @@ def test_dropping_a_branch_that_is_zero_changes_nothing(measured):
     assert len({*measured["dropped"].values()}) > 1  # Other branches matter.
     modules = [f"stage{s}/block{b:02d}/module" for s in (1, 2, 3) for b in (1, 2)]
     assert list(measured["energy"]) == modules
+
+
+def test_dropped_is_the_error_of_the_network_whose_branch_puts_out_zeros(subject, measured):
+    """In either mode; what the branch puts out is replaced on its way, its weights are there."""
+    images, labels = subject.test
+    last = {"branch1_conv1", "branch2_conv2", "branch3_conv2", "branch4_conv1"}
+    assert set(branches.last_units(unstack(subject.params))["stage1/block01/module"].values()) == (
+        last
+    )
+
+    def error(unit, train):
+        def silent(run, args, kwargs, context):
+            y = run(*args, **kwargs)
+            dropped = context.module.name == unit and context.method_name == "__call__"
+            return jnp.zeros_like(y) if dropped else y
+
+        variables = {name: unstack(tree) for name, tree in subject.variables.items()}
+        network = subject.network.clone(scan=False)
+        with nn.intercept_methods(silent):
+            logits, _ = jax.jit(
+                lambda variables: network.apply(
+                    variables, images, train=train, mutable=["batch_stats"]
+                )
+            )(variables)
+        return float(jnp.mean(mistakes(logits, labels)))
+
+    assert measured["examples"] == len(labels)
+    assert measured["dropped"]["branch2"] == error("branch2_conv2", train=False)
+    assert measured["reestimated"]["dropped"]["branch2"] == error("branch2_conv2", train=True)
 
 
 def test_energy_is_the_mean_square_of_the_modules_output_slices(subject, measured):
