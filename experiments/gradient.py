@@ -184,6 +184,7 @@ SHORT = Metric(
     probed("path_lengths", lambda found: found["short"] / max(1 - found["short"], 1e-6)),
     " times",
     verb="get",
+    trained=True,
 )
 
 

@@ -20,6 +20,8 @@ class Hypothesis(Protocol):
     def primary(self) -> bool: ...
     @property
     def rule_text(self) -> str: ...
+    @property
+    def least(self) -> tuple[float, float]: ...
     def judge(self, rows: Sequence[Row]) -> Finding: ...
 
 
@@ -39,6 +41,15 @@ class Combined:
         word = "All" if self.every else "At least one"
         listed = " ".join(f"({i}) {part.rule_text}" for i, part in enumerate(self.parts, 1))
         return f"{word} of {len(self.parts)} must be supported: {listed}"
+
+    @property
+    def least(self) -> tuple[float, float]:
+        """The smallest p-values that so many runs can give for the sentence and its opposite."""
+        supported, opposed = zip(*(part.least for part in self.parts), strict=True)
+        count = len(self.parts)
+        if self.every:
+            return max(supported), min(1.0, count * min(opposed))
+        return min(1.0, count * min(supported)), max(opposed)
 
     def judge(self, rows: Sequence[Row]) -> Finding:
         """What the runs say; see Comparison.judge."""

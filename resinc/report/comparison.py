@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from resinc.report.arms import Arm, Runs, rates, runs_of
 from resinc.report.combine import Hypothesis
-from resinc.report.inference import CONFIDENCE, Contrast, Evidence, example_variance, needed
+from resinc.report.inference import (
+    CONFIDENCE,
+    LEVEL,
+    Contrast,
+    Evidence,
+    example_variance,
+    least_p,
+    needed,
+)
 from resinc.report.metrics import TRAINING_ERROR, Metric, digits
 from resinc.report.outcome import UNFINISHED, Finding, Outcome, among_all
 from resinc.report.rows import Row
@@ -42,6 +50,7 @@ class Comparison:
       rule: by which it is decided.
       primary: whether it counts among those that are adjusted for being many.
       sample: seeds of an arm, fixed before: more are not used, fewer decide nothing.
+      sample_of_b: of the reference, where it has more of them; 0: as many.
     """
 
     id: str
@@ -52,6 +61,7 @@ class Comparison:
     rule: Rule
     primary: bool = False
     sample: int = 5
+    sample_of_b: int = 0
 
     @property
     def rule_text(self) -> str:
@@ -80,12 +90,15 @@ class Comparison:
         Args:
           rows: all runs that the plan has, begun or not.
         """
-        runs = {arm: runs_of(arm, rows, self.sample) for arm in self.arms}
+        runs = {arm: runs_of(arm, rows, count) for arm, count in self.samples.items()}
         missing = [found.missing for found in runs.values() if found.missing]
         if missing:
             return self._finding(Outcome.UNDECIDED, f"{UNFINISHED}: {missing[0]}.")
         if unmeasured := self._unmeasured(runs):
-            return self._finding(Outcome.UNDECIDED, f"{unmeasured} has no {self.metric.name}.")
+            # What diverged was not measured, and had nothing of a trained network.
+            why = _unlearned(runs, [*runs]) if self.metric.trained else ""
+            outcome = Outcome.UNTESTABLE if why else Outcome.UNDECIDED
+            return self._finding(outcome, f"{unmeasured} has no {self.metric.name}. {why}".strip())
         values = self._contrast(runs, self.metric, self.rule.times)
         loss = self.metric.loss if self.b else None
         losses = self._contrast(runs, loss, times=True) if loss else None
@@ -109,9 +122,17 @@ class Comparison:
         )
 
     @property
-    def arms(self) -> list[Arm]:
-        """All whose runs are compared."""
-        return [arm for side in (self.a, self.b) if side for _, arm in _signed(side)]
+    def samples(self) -> dict[Arm, int]:
+        """All whose runs are compared, and how many seeds of each."""
+        counts = (self.sample, self.sample_of_b or self.sample)
+        sides = zip((self.a, self.b), counts, strict=True)
+        return {arm: count for side, count in sides if side for _, arm in _signed(side)}
+
+    @property
+    def least(self) -> tuple[float, float]:
+        """The smallest p-values that so many runs can give for the sentence and its opposite."""
+        p = least_p(self.sample, (self.sample_of_b or self.sample) if self.b else 0)
+        return p, p
 
     def _unmeasured(self, runs: dict[Arm, Runs]) -> str:
         """The first run that ended without the number that is compared."""
@@ -151,13 +172,11 @@ class Comparison:
         """Why nothing can be concluded in this setting; "" where it can."""
         references = [arm for _, arm in _signed(self.b)] if self.b else []
         references += [arm for sign, arm in _signed(self.a) if sign < 0]
-        for arm in references:
-            error = _training_error(runs[arm])
-            if error > FAILED:
-                return (
-                    f"But {arm.name}, the reference, end at {digits(error)} % training error "
-                    f"(above {FAILED:g} %): where that has not learned, nothing follows."
-                )
+        if why := _unlearned(runs, references, ", the reference,"):
+            return why
+        # Compared with a number: an error is what tells whether a network has learned.
+        if self.b is None and not self.metric.percent and (why := _unlearned(runs, [*runs])):
+            return why
         if self.metric.percent and self.rule.effect:
             values = [self.metric.of(g) for r in runs.values() for g in r.by_seed.values()]
             if all(value is not None and value < ROOM for value in values):
@@ -197,6 +216,8 @@ class Comparison:
         counts = [len(found.by_seed) for found in runs.values()]
         interval = f"{_percent()} interval {digits(low)} to {digits(high)}"
         each = f"{counts[0]} runs{' each' * (len(counts) > 1)}"
+        if len(set(counts)) > 1:
+            each = f"{' and '.join(map(str, counts))} runs"
         if self.b is None:
             said = f"{self._side_text(self.a, mean(self.a))} ({interval}; {each})."
         else:
@@ -291,7 +312,30 @@ def decide(
       rows: all that the plan has, begun or not.
       primary: primary hypotheses of all experiments on the data set; see `among_all`.
     """
-    return among_all([hypothesis.judge(rows) for hypothesis in hypotheses], primary)
+    count = max(primary, sum(hypothesis.primary for hypothesis in hypotheses))
+    found = []
+    for hypothesis in hypotheses:
+        finding = hypothesis.judge(rows)
+        limits = out_of_reach(hypothesis, count)
+        found.append(replace(finding, rule=f"{finding.rule} {limits}".strip()))
+    return among_all(found, count)
+
+
+def out_of_reach(hypothesis: Hypothesis, primary: int) -> str:
+    """Which outcome no runs could bring about, since there are too few of them; "" where none.
+
+    Args:
+      hypothesis: whose number of runs is fixed.
+      primary: as for `decide`.
+    """
+    among = primary if hypothesis.primary else 1
+    ends = zip((Outcome.SUPPORTED, Outcome.REVERSED), hypothesis.least, strict=True)
+    # Of many hypotheses the smallest p-value is multiplied by their number (Holm).
+    never = [str(outcome) for outcome, p in ends if among * p > LEVEL]
+    if not never:
+        return ""
+    those = f", as one of {among} primary hypotheses," if among > 1 else ""
+    return f"So few runs{those} can never make it {' or '.join(never)}."
 
 
 def _signed(side: Side) -> list[tuple[int, Arm]]:
@@ -322,6 +366,18 @@ def _training_error(found: Runs) -> float:
     """Mean over the seeds, %."""
     errors = [TRAINING_ERROR.of(group[:1]) for group in found.by_seed.values()]
     return float(np.mean([error for error in errors if error is not None] or [0.0]))
+
+
+def _unlearned(runs: dict[Arm, Runs], arms: Sequence[Arm], role: str = "") -> str:
+    """Which of some networks has not learned its task; "" where none."""
+    for arm in arms:
+        error = _training_error(runs[arm])
+        if error > FAILED:
+            return (
+                f"But {arm.name}{role} end at {digits(error)} % training error (above "
+                f"{FAILED:g} %): where that has not learned, nothing follows."
+            )
+    return ""
 
 
 def _split(found: Runs, metric: Metric) -> str:

@@ -5,6 +5,7 @@ thousands of experiments at once by the code that judges one. docs/statistics.md
 tests, with numbers.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -150,6 +151,14 @@ def needed(pairs: int) -> int:
     agreeing = np.arange(pairs + 1)
     enough = stats.binom.sf(agreeing - 1, pairs, 0.5) <= LEVEL
     return int(agreeing[enough][0]) if enough.any() else pairs
+
+
+def least_p(a: int, b: int = 0) -> float:
+    """The smallest p-value that the permutation test gives of `a` against `b` runs.
+
+    Of a single side (`b` = 0) it permutes the signs.
+    """
+    return 1 / math.comb(a + b, a) if b else 1 / 2**a
 
 
 def counting_noise(error: float, examples: int) -> float:

@@ -130,6 +130,14 @@ def test_gradient_as_training_proceeds_is_that_of_the_last_early_step():
     assert gradient.LOST.of([row]) == pytest.approx(0.0)
 
 
+def test_speeds_are_the_geometric_mean_of_the_early_steps_alone():
+    paths = norms(0.0)
+    moved = {1: dict.fromkeys(paths, 1.0), 500: dict.fromkeys(paths, 4.0)}
+    row = replace(rows(PLAIN_EARLY)[0], updates=moved | {501: dict.fromkeys(paths, 1e9)})
+    assert set(gradient.speeds(row)) == set(gradient.kernels(paths))
+    assert {round(speed, 9) for speed in gradient.speeds(row).values()} == {2.0}
+
+
 @pytest.mark.parametrize("dataset", RECIPES)
 def test_every_hypothesis_has_its_sample_of_cells_that_load(dataset):
     cells = list(gradient.sweep(dataset))
