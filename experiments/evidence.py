@@ -43,6 +43,7 @@ STAGES = {
         Stage("degradation", lambda labels: not labels.get("map")),
         Stage("gradient"),
         Stage("identity"),
+        Stage("inception"),
         Stage("nin"),
         Stage("auxiliary"),
         Stage("degradation"),  # At every depth and rate: most of the time.
@@ -52,10 +53,12 @@ STAGES = {
         Stage("degradation", lambda labels: labels["depth"] in (20, 56)),
         Stage("gradient"),
         Stage("identity", lambda labels: "grown" in labels),
+        Stage("inception", lambda labels: labels["depth"] == 11),
         Stage("degradation"),
         Stage("auxiliary"),
         Stage("nin"),
         Stage("bottleneck", lambda labels: labels["depth"] == 56),
+        Stage("inception"),
         Stage("identity"),
         Stage("bottleneck"),  # Modules that reduce nothing cost 3.8 times a residual network of 20.
     ),
