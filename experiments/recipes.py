@@ -192,12 +192,14 @@ def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
 
 
 def recipe_of(rows: Sequence[Row]) -> tuple[str, Recipe]:
-    """The data set of runs, and its recipe with the steps of the longest.
+    """The data set of runs, by the first of which it is known, and its recipe with the steps of the
+    longest.
 
     Raises:
       InputError: a data set without a recipe.
     """
-    dataset = str(rows[0].config.get("data.name"))
+    named = (row.config["data.name"] for row in rows if "data.name" in row.config)
+    dataset = str(next(named, ""))
     return dataset, chosen(dataset, 1, max(row.steps for row in rows))
 
 

@@ -35,6 +35,12 @@ def test_every_hypothesis_is_in_the_questions_once(name, dataset):
     assert asked == (ids.keys() if name in RUN[dataset] else set())
 
 
+def test_every_question_asked_is_put_to_the_test():
+    modules = [importlib.import_module(f"experiments.{name}") for name in JUDGED]
+    judged = {h.id for m in modules for dataset in RECIPES for h in m.hypotheses(dataset)}
+    assert judged == STATED.keys()
+
+
 def test_questions_name_their_hypotheses_and_sources():
     for question in QUESTIONS:
         for stated in question.hypotheses:

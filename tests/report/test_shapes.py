@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments import depth, multiplications
+from experiments import cost, degradation
 from resinc import config as config_lib
 from resinc.launch.cell import Cell
 from resinc.report.page import measured
@@ -47,9 +47,9 @@ CASES = [(name, value) for name, values in FILES.items() for value in values]
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Two runs of the depth experiment, as the trainer leaves them."""
+    """Two runs of a quick look at depth, as the trainer leaves them."""
     root = tmp_path_factory.mktemp("shapes")
-    cells = list(depth.sweep(depths=(8,), seeds=1))
+    cells = list(degradation.sweep(depths=(8,), seeds=1))
     for cell in cells:
         fabricated.run(root, cell)
     listed = [
@@ -77,20 +77,20 @@ def test_odd_json_leaves_a_gap(name, value, sweep):
         runs_csv(found.rows)
         measured(found.rows, found.about)
         if any(row.config for row in found.rows):
-            assert depth.report(found.rows).answer
+            assert degradation.report(found.rows).answer
     finally:
         path.unlink() if before is None else path.write_bytes(before)
 
 
 @pytest.mark.parametrize("value", [*ODD, {"time": 3}, {"time": {"step_seconds": "long"}}])
 def test_an_odd_measurement_leaves_a_gap(value, tmp_path):
-    cells = list(multiplications.sweep(channels=(8,), seeds=1))
+    cells = list(cost.sweep(seeds=1))
     for cell in cells:
         config = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags))
         fabricated.write(tmp_path / cell.name / "config.json", config)
         fabricated.write(tmp_path / cell.name / "status.json", {"state": "done", "step": 1})
         fabricated.write(tmp_path / cell.name / "measurements.json", value)
-    assert multiplications.report(read_sweep(tmp_path).rows).answer
+    assert cost.report(read_sweep(tmp_path).rows).answer
 
 
 def test_a_damaged_config_falls_back_on_the_plan(sweep):
