@@ -74,6 +74,8 @@ FIELDS: Fields = {
     "optimizer.momentum": (0.9, Number(least=0, below=1)),  # Also Adam's first decay.
     "optimizer.nesterov": (False, FLAG),
     "optimizer.weight_decay": (1e-4, Number(least=0)),  # Of the L2 penalty, added to the gradient.
+    # Largest norm of the whole gradient, before weight decay; 0: any.
+    "optimizer.clip_norm": (0.0, Number(least=0)),
     # "all" (the papers' Caffe and Torch) or "kernels".
     "optimizer.decay_on": ("all", KeyOf("resinc.train.optimizer.DECAY_MASKS")),
     "schedule.name": ("step", KeyOf("resinc.train.optimizer.SCHEDULES")),
@@ -81,8 +83,10 @@ FIELDS: Fields = {
     # Fractions of these steps: 32k and 48k of 64k.
     "schedule.boundaries": ((0.5, 0.75), Each(Number(least=0, most=1))),
     "schedule.factor": (0.1, Number(above=0)),  # Multiplies the rate at each boundary.
-    # "linear" rises from it, the others jump.
-    "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of them at warmup_factor * lr.
+    "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of them below the full rate.
+    # "jump": all of it at warmup_factor * lr (He et al.); "rise": from there in a line (Goyal et al.
+    # 2017, 1706.02677, sec. 2.2); "": "rise" for linear, "jump" for the others.
+    "schedule.warmup_form": ("", OneOf(("", "jump", "rise"))),
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
     "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),
     "parallel.replicas": (0, Integer(least=0)),  # 0: one per device; "vmap" takes any number.

@@ -30,13 +30,10 @@ def _cosine(section: Any, lr: float, steps: int) -> Schedule:
 
 
 def _linear(section: Any, lr: float, steps: int) -> Schedule:
-    """To 0 at the end of the run, after a warm-up that rises. Goyal et al. 2017, section 2.2."""
+    """From the end of the warm-up in a line to 0 at the end of the run."""
     warmup_steps = _warmup_steps(section, steps)
     decay = optax.linear_schedule(lr, 0.0, steps - warmup_steps)
-    if not warmup_steps:
-        return decay
-    rise = optax.linear_schedule(section.warmup_factor * lr, lr, warmup_steps)
-    return optax.join_schedules([rise, decay], [warmup_steps])
+    return lambda step: decay(step - warmup_steps)
 
 
 def _warmup_steps(section: Any, steps: int) -> int:
@@ -54,8 +51,9 @@ SCHEDULES = {"step": _step, "cosine": _cosine, "linear": _linear, "constant": _c
 def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     """Learning rate by step, counted from 0, after a warm-up.
 
-    The warm-up is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to 0.1. That
-    of "linear" rises from the lower rate to the full one instead of jumping.
+    The warm-up that jumps is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to
+    0.1. The one that rises goes in a line from the lower rate to the full one. Goyal et al. 2017,
+    section 2.2.
 
     Args:
       section: `config.schedule`.
@@ -69,10 +67,12 @@ def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     steps = section.steps or steps
     schedule = make(section, lr, steps)
     warmup_steps = _warmup_steps(section, steps)
-    if section.name == "linear" or not warmup_steps:
+    if not warmup_steps:
         return schedule
     low = section.warmup_factor * lr
-    return lambda step: jnp.where(step < warmup_steps, low, schedule(step))
+    rises = (section.warmup_form or ("rise" if section.name == "linear" else "jump")) == "rise"
+    below = optax.linear_schedule(low, lr, warmup_steps) if rises else lambda step: low
+    return lambda step: jnp.where(step < warmup_steps, below(step), schedule(step))
 
 
 def _l2(section: Any, mask: Any) -> optax.GradientTransformation:
@@ -121,6 +121,9 @@ DECAY_MASKS: dict[str, Callable | None] = {"all": None, "kernels": _is_kernel}
 def make_optimizer(section: Any, schedule: Schedule) -> optax.GradientTransformation:
     """The named optimizer, with weight decay as an L2 penalty added to the gradient.
 
+    A gradient longer than `clip_norm` is shortened to it before the penalty is added. Pascanu et al.
+    2013 (arXiv 1211.5063), section 3.2.
+
     `decay_on="all"` decays BatchNorm scales and all biases with the kernels, as the Caffe and Torch
     code of the papers did; "kernels" leaves them alone, as later recipes do.
 
@@ -132,4 +135,7 @@ def make_optimizer(section: Any, schedule: Schedule) -> optax.GradientTransforma
       InputError: an unknown optimizer or `decay_on`.
     """
     mask = lookup(DECAY_MASKS, section.decay_on, "optimizer.decay_on")
-    return lookup(OPTIMIZERS, section.name, "optimizer")(section, schedule, mask)
+    optimizer = lookup(OPTIMIZERS, section.name, "optimizer")(section, schedule, mask)
+    if not section.clip_norm:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(section.clip_norm), optimizer)

@@ -60,6 +60,39 @@ def test_linear_rises_in_the_warm_up_and_falls_to_zero_at_the_end():
     )
 
 
+def test_a_warm_up_rises_or_jumps_as_it_is_told():
+    config = base.get_config()
+    config.steps, config.schedule.warmup = 100, 0.1
+    for name, form, middle in (
+        ("cosine", "", 0.01),
+        ("cosine", "rise", 0.055),
+        ("linear", "", 0.055),
+        ("linear", "jump", 0.01),
+    ):
+        config.schedule.update(name=name, warmup_form=form)
+        np.testing.assert_allclose(rates(config, [0, 5]), [0.01, middle], rtol=1e-5)
+
+
+def test_cosine_is_half_a_wave_to_zero():
+    config = base.get_config()
+    config.steps, config.schedule.name = 100, "cosine"
+    by_hand = [0.05 * (1 + np.cos(np.pi * step / 100)) for step in (0, 25, 50, 99, 100)]
+    np.testing.assert_allclose(rates(config, [0, 25, 50, 99, 100]), by_hand, atol=1e-8)
+
+
+@pytest.mark.parametrize(("clip", "length"), [(0.0, 5.0), (10.0, 5.0), (1.0, 1.0)])
+def test_a_gradient_too_long_is_shortened_and_keeps_its_direction(clip, length):
+    section = base.get_config().optimizer
+    section.update(name="sgd", weight_decay=0.5, clip_norm=clip)
+    optimizer = make_optimizer(section, lambda step: 1.0)
+    params = {"a": jnp.array([2.0]), "b": jnp.array([0.0])}
+    grads = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    # The penalty comes behind the clipping: 0.5 * 2.
+    np.testing.assert_allclose(updates["a"], [-(3 * length / 5 + 1)], rtol=1e-6)
+    np.testing.assert_allclose(updates["b"], [-4 * length / 5], rtol=1e-6)
+
+
 def test_a_network_of_110_layers_warms_up_however_it_is_named():
     named, counted = cifar.get_config("network=resnet-110"), cifar.get_config("depth=110")
     assert named.schedule.warmup == counted.schedule.warmup == 400 / 64_000
