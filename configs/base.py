@@ -84,8 +84,8 @@ FIELDS: Fields = {
     "schedule.boundaries": ((0.5, 0.75), Each(Number(least=0, most=1))),
     "schedule.factor": (0.1, Number(above=0)),  # Multiplies the rate at each boundary.
     "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of them below the full rate.
-    # "jump": all of it at warmup_factor * lr (He et al.); "rise": from there in a line (Goyal et al.
-    # 2017, 1706.02677, sec. 2.2); "": "rise" for linear, "jump" for the others.
+    # "jump": all of it at warmup_factor * lr (He et al.); "rise": from there in a line (Goyal et
+    # al. 2017, 1706.02677, sec. 2.2); "": "rise" for linear, "jump" for the others.
     "schedule.warmup_form": ("", OneOf(("", "jump", "rise"))),
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
     "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),

@@ -51,9 +51,9 @@ SCHEDULES = {"step": _step, "cosine": _cosine, "linear": _linear, "constant": _c
 def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     """Learning rate by step, counted from 0, after a warm-up.
 
-    The warm-up that jumps is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back to
-    0.1. The one that rises goes in a line from the lower rate to the full one. Goyal et al. 2017,
-    section 2.2.
+    The warm-up that jumps is that of He et al. 2015, section 4.2, for 110 layers: 0.01, then back
+    to 0.1. The one that rises goes in a line from the lower rate to the full one. Goyal et al.
+    2017, section 2.2.
 
     Args:
       section: `config.schedule`.
@@ -121,8 +121,8 @@ DECAY_MASKS: dict[str, Callable | None] = {"all": None, "kernels": _is_kernel}
 def make_optimizer(section: Any, schedule: Schedule) -> optax.GradientTransformation:
     """The named optimizer, with weight decay as an L2 penalty added to the gradient.
 
-    A gradient longer than `clip_norm` is shortened to it before the penalty is added. Pascanu et al.
-    2013 (arXiv 1211.5063), section 3.2.
+    A gradient longer than `clip_norm` is shortened to it before the penalty is added. Pascanu et
+    al. 2013 (arXiv 1211.5063), section 3.2.
 
     `decay_on="all"` decays BatchNorm scales and all biases with the kernels, as the Caffe and Torch
     code of the papers did; "kernels" leaves them alone, as later recipes do.
