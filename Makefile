@@ -31,11 +31,12 @@ curves: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/degradation.py $(SETTINGS) --root $(ROOT) --workers $(WORKERS)
 	$(BIN)/resinc report experiments/degradation.py --root $(ROOT) --out $(OUT)
 
-# Every hypothesis on $(DATASET), in the order of value, at the lowest priority: hours on the digits,
-# days on CIFAR-10 with 2 cores. Killed and typed again, it goes on; `make evidence-report` reports
-# at any time what is there.
+# Every hypothesis on $(DATASET), in the order of value, at the lowest priority (NICE=0 at the usual
+# one): hours on the digits, days on CIFAR-10 with 2 cores. Killed and typed again, it goes on;
+# `make evidence-report` reports at any time what is there.
+NICE ?= 19
 evidence evidence-report: $(VENV)/.installed
-	$(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) $(if $(SEEDS),--seeds $(SEEDS)) \
+	nice -n $(NICE) $(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,

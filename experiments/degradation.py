@@ -20,7 +20,7 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import Report, Row
 from resinc.report.arms import Arm, ended, last_errors
-from resinc.report.chart import Grid, Panel
+from resinc.report.chart import GRID_CAPTION, Grid, Panel
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide, interaction
 from resinc.report.figure import NETWORK_COLOURS
@@ -37,10 +37,6 @@ SEEDS, SEEDS_BETWEEN = 5, 3
 ONE_RATE: dict[str, Label] = {"rate": "recipe"}  # Labels of a quick look.
 CHANCE = 90.0  # % error of guessing one of ten classes.
 CAPTION = "Error against steps, thin: training, bold: test; mean and every seed."
-MAP_CAPTION = (
-    "Maps: mean over seeds; a cross where a run diverged, which counts as chance; a ring where "
-    "no run has ended."
-)
 TRAINS = 5.0  # % training error up to which a network counts as trained.
 
 
@@ -206,10 +202,10 @@ def report(rows: Sequence[Row]) -> Report:
     findings = decide(hypotheses(dataset), rows, recipe.primary)
     maps = map_panels(rows)
     panels = [*maps, *error_panels(rows, BEST, (SHALLOW, DEEP)), end_panel(rows, BEST)]
-    caption = f"{MAP_CAPTION} {CAPTION}" if maps else CAPTION
+    caption = f"{GRID_CAPTION} {CAPTION}" if maps else CAPTION
     if not any(BEST.items() <= row.labels.items() for row in rows):  # The map alone.
         findings = [finding for finding in findings if finding.id == "degradation.any_rate"]
-        panels, caption = maps, MAP_CAPTION
+        panels, caption = maps, GRID_CAPTION
     return Report(title, findings[0].text, panels, findings=findings, caption=caption)
 
 

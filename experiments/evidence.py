@@ -6,7 +6,6 @@ whenever a stage of it has ended.
 """
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -154,7 +153,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in plans:
             write_report(plans[name], root, results / f"{name}-{suffix}")
         return 0
-    os.nice(19)
     failed = False
     for name, only in stages:
         cells = plans[name].cells

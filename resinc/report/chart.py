@@ -54,6 +54,13 @@ class Grid(NamedTuple):
     crossed: Sequence[tuple[int, int]] = ()
 
 
+# How every heat map is drawn.
+GRID_CAPTION = (
+    "Maps: mean over seeds; a cross where a run diverged, which counts as chance; a ring where no "
+    "run has ended."
+)
+
+
 class Panel(NamedTuple):
     """One pair of axes.
 

@@ -90,7 +90,7 @@ def dataset_of(result: Result) -> str:
 
 
 def tally(groups: Sequence[Group], dataset: str) -> str:
-    """e.g. "Of 26 hypotheses on digits 12 are supported, 3 reversed, 11 not run yet"."""
+    """e.g. "Of 26 hypotheses on digits, 12 are supported, 3 reversed, 11 not run yet"."""
     entries = [entry for group in groups for entry in group.entries]
     # Where two results decide, the first counts.
     cells = [cell[0][0] for entry in entries if (cell := entry.outcomes(dataset))]
@@ -100,7 +100,7 @@ def tally(groups: Sequence[Group], dataset: str) -> str:
         f"{number} {'is' if number == '1' else 'are'} {kind}"
         for number, _, kind in (part.partition(" ") for part in parts[:1])
     ]
-    return f"Of {len(cells)} hypotheses on {DATASETS[dataset]} {', '.join(parts)}"
+    return f"Of {len(cells)} hypotheses on {DATASETS[dataset]}, {', '.join(parts)}"
 
 
 def _order() -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from resinc.report import figure as figure_lib
 from resinc.report.archive import Result
-from resinc.report.chart import Panel
+from resinc.report.chart import GRID_CAPTION, Panel
 from resinc.report.glossary import GLOSSARY, MEANINGS
 from resinc.report.matrix import NOT_RUN, Entry, Found, Group, tally
 from resinc.report.outcome import Outcome
@@ -48,8 +48,8 @@ def section(groups: Sequence[Group]) -> str:
 def first_map(results: Sequence[Result]) -> str:
     """The heat maps of the first result that has any: the one figure above the matrix."""
     for result in results:
-        if maps := _maps(result):
-            return f"<figure>\n{_drawing('map', maps, result)}\n</figure>\n"
+        if _maps(result):
+            return f"<figure>\n{_drawing('map', result.report.title, GRID_CAPTION)}\n</figure>\n"
     return ""
 
 
@@ -97,8 +97,8 @@ def _class(name: str) -> str:
     return "drawing-" + re.sub(r"[^\w-]", "_", name)
 
 
-def _drawing(name: str, panels: Sequence[Panel], result: Result) -> str:
-    title, caption = html.escape(result.report.title), html.escape(result.report.caption)
+def _drawing(name: str, title: str, caption: str) -> str:
+    title, caption = html.escape(title), html.escape(caption)
     return (
         f'<div class="scroll" role="region" aria-label="Figure: {title}" tabindex="0">'
         f'<div class="drawing {_class(name)}" role="img" aria-label="{title}. {caption}"></div>'
@@ -128,7 +128,7 @@ def _row(entry: Entry) -> str:
     source = f"<p>Literature: {literature} ({html.escape(stated.source)}).</p>\n"
     return (
         f'<details id="{stated.id}">\n<summary class="columns">'
-        f'<span class="hypothesis">{html.escape(words)}{" *" * stated.primary}</span>'
+        f'<span class="hypothesis">{html.escape(words)}{"&nbsp;*" * stated.primary}</span>'
         f"{cells}</summary>\n"
         f'<div class="opened">\n{told or "<p>No run has been made for this yet.</p>"}\n'
         f'{source if stated.literature else ""}<p class="caption"><code>{stated.id}</code></p>'
@@ -151,7 +151,8 @@ def _told(dataset: str, found: Found) -> str:
         for what in ("Seeds", "Device", "Code", "Time")
         if facts.get(what)
     )
-    before = described([("Rule", finding.rule), ("Measured", finding.told)])
+    rule = finding.rule[:1].upper() + finding.rule[1:]
+    before = described([("Rule", rule), ("Measured", finding.told)])
     command = [("Command", facts["Command"])] if facts.get("Command") else []
     after = described([*command, ("Provenance", origin or "unknown")])
     badge = _word(finding.outcome, " (unfinished)" * found.unfinished)
@@ -159,7 +160,7 @@ def _told(dataset: str, found: Found) -> str:
         f"<h3>{html.escape(dataset)} {badge}</h3>\n"
         + (f"<ul>{parts}</ul>\n" if parts else "")
         + f"<dl>\n{before}\n</dl>\n"
-        + _drawing(result.name, result.report.panels, result)
+        + _drawing(result.name, result.report.title, result.report.caption)
         + f"<dl>\n{after}\n<div><dt>More</dt><dd>"
         + f'<a href="#result-{html.escape(result.name)}">numbers, files, method</a></dd></div>'
         + "\n</dl>\n"
@@ -176,7 +177,7 @@ def _result(result: Result, base: str) -> str:
     return (
         f'<details id="result-{html.escape(name)}">\n<summary>'
         f'<span class="hypothesis">{title}</span></summary>\n<div class="opened">\n{answer}'
-        f"{_drawing(name, report.panels, result)}\n{numbers}"
+        f"{_drawing(name, report.title, report.caption)}\n{numbers}"
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
         + f"<dl>\n{described(facts)}\n</dl>\n<p>As files: "
         f'<a href="{folder}/figure.pdf">figure</a>, <a href="{folder}/runs.csv">all runs</a>, '

@@ -65,7 +65,6 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
         return Summary(stopped_by=signal.SIGTERM if len(begun) == 2 else None, failed=["x"])
 
     monkeypatch.setattr(evidence, "run_sweep", run_sweep)
-    monkeypatch.setattr("os.nice", lambda increment: 0)
     words = ["--dataset=cifar10", "--seeds=1", "--steps=600", f"--runs={tmp_path}"]
     assert evidence.main(words) == 128 + signal.SIGTERM
     first, second = begun
