@@ -14,7 +14,7 @@ from resinc.report.arms import ended
 from resinc.report.chart import THIN
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import INK, NETWORK_COLOURS, PALETTE
+from resinc.report.figure import INK, NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import Metric, only
 from resinc.report.panels import Series, ends
 from resinc.report.rules import more_than_times
@@ -80,7 +80,7 @@ def report(rows: Sequence[Row]) -> Report:
     dataset, recipe = recipe_of(rows)
     kinds = [
         Series("without", NETWORK_COLOURS["inception"], WITHOUT.select(rows)),
-        Series(f"with {HEADS} auxiliary classifiers", PALETTE[4], WITH.select(rows)),
+        Series(f"with {HEADS} auxiliary classifiers", OTHERS[1], WITH.select(rows)),
     ]
     lines = []
     for label, colour, group in kinds:

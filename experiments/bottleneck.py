@@ -11,7 +11,7 @@ from resinc.launch.cell import Cell
 from resinc.report import Report, Row
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS, PALETTE
+from resinc.report.figure import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import TEST_ERROR, TRAINING_LOSS
 from resinc.report.panels import Series, ends
 from resinc.report.rules import less_than, more_than_times
@@ -72,13 +72,13 @@ def report(rows: Sequence[Row]) -> Report:
         f"reduced or not, {MODULES} layers",
         [
             Series("1x1 that reduce", NETWORK_COLOURS["inception"], REDUCED.select(rows)),
-            Series("1x1 as wide as the output", PALETTE[0], UNREDUCED.select(rows)),
+            Series("1x1 as wide as the output", OTHERS[0], UNREDUCED.select(rows)),
         ],
     )
     blocks = ends(
         f"equal multiply-adds, {BLOCKS} layers",
         [
-            Series("bottleneck blocks", PALETTE[3], BOTTLENECK.select(rows)),
+            Series("bottleneck blocks", OTHERS[1], BOTTLENECK.select(rows)),
             Series("basic blocks", NETWORK_COLOURS["residual"], BASIC.select(rows)),
         ],
     )

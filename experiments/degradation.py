@@ -36,7 +36,9 @@ DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
 SEEDS, SEEDS_BETWEEN = 5, 3
 ONE_RATE: dict[str, Label] = {"rate": "recipe"}  # Labels of a quick look.
 CHANCE = 90.0  # % error of guessing one of ten classes.
-CAPTION = "Error against steps, thin: training, bold: test; mean and every seed."
+CAPTION = (
+    "Against steps a thin line per seed, bold their mean; against depth means, a dot per seed."
+)
 TRAINS = 5.0  # % training error up to which a network counts as trained.
 
 

@@ -20,7 +20,7 @@ from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS, PALETTE
+from resinc.report.figure import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import Metric, only, probed
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times
@@ -246,7 +246,7 @@ def show(rows: Sequence[Row], recipe: Recipe) -> list[Panel]:
         return [line for kind in KINDS for line in lines(kind, early(kind, recipe), of)]
 
     def lines(name: str, networks: Arm, of: Callable[[Row], Mapping[int, float]]) -> list[Line]:
-        return each_run(name, NETWORK_COLOURS.get(name, PALETTE[3]), networks.select(rows), of)
+        return each_run(name, NETWORK_COLOURS.get(name, OTHERS[1]), networks.select(rows), of)
 
     layer, lengths = "layer, input to output", "through at most so many of 27 blocks"
     compared = {"plain, no BatchNorm": BARE, "plain": PLAIN, "residual": RESIDUAL}

@@ -190,11 +190,11 @@ def show(rows: Sequence[Row], dataset: str) -> list[Panel]:
         "plain, 20 layers": PLAIN_20,
         "plain, 20 grown to 56": GROWN,
         "plain, 56 from scratch": PLAIN_56,
-        "plain, 56 from near the identity": STARTS["dirac"],
+        "plain, 56 from near identity": STARTS["dirac"],
         "plain, 56 from linear": STARTS["looks_linear"],
         "residual, 56": RESIDUAL_56,
         "residual, 110": RESIDUAL_110,
-        "residual, 110, scaled, no BatchNorm": SCALED,
+        "residual, 110, no BatchNorm": SCALED,
     }
     lesions = [
         line

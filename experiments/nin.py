@@ -13,7 +13,7 @@ from resinc.report import Panel, Report, Row
 from resinc.report.arms import Arm
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import PALETTE
+from resinc.report.figure import OTHERS
 from resinc.report.metrics import GAP, TEST_ERROR
 from resinc.report.panels import Series, dots, ends
 from resinc.report.rules import more_than
@@ -22,7 +22,7 @@ SEEDS = 5
 NIN = Arm("Networks in Networks", nin="mlpconv", head="mean", **BEST)
 CONV = Arm("networks of wider convolutions", nin="conv", head="mean", **BEST)
 DENSE = Arm("Networks in Networks with a dense head", nin="mlpconv", head="dense", **BEST)
-ARMS = {NIN: PALETTE[1], CONV: PALETTE[4], DENSE: PALETTE[5]}
+ARMS = dict(zip((NIN, CONV, DENSE), OTHERS, strict=True))
 # Data set -> channels of most convolutions: that of CONV for as many multiply-adds as NIN has, that
 # of DENSE for as many parameters; tests count both. On CIFAR-10 NIN costs as much as a residual
 # network of 20 layers; the paper's has 192.

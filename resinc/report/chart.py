@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Widths of lines in points: a training curve is thin, a test curve bold (He et al. 2015, Fig. 6).
+# Widths of lines in points.
 THIN, NORMAL, BOLD = 1.0, 1.8, 2.4
 
 

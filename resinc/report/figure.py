@@ -35,6 +35,7 @@ NETWORK_COLOURS = {
     "inception": "#009e73",
     "both": "#cc79a7",
 }
+OTHERS = ("#4aa3df", "#e69f00", "#80858f")  # Of what is none of these networks.
 
 # Even to the eye, dark to light alike for the colour-blind (Nunez et al. 2018); dark is bad.
 HEAT = "cividis_r"
@@ -66,11 +67,9 @@ STYLE: dict[Any, Any] = {
 
 
 def colours(keys: Sequence[int]) -> dict[int, str]:
-    """One colour per key, in order; far apart when there are few."""
-    keys = sorted(set(keys))
-    spread = {1: [0], 2: [0, 4], 3: [0, 2, 4], 4: [0, 2, 3, 4], 5: [0, 2, 3, 4, 5]}
-    places = spread.get(len(keys), [i % len(PALETTE) for i in range(len(keys))])
-    return {key: PALETTE[place] for key, place in zip(keys, places, strict=True)}
+    """One colour per key, in order; those that stand for networks come last."""
+    ordered = (*OTHERS, *NETWORK_COLOURS.values())
+    return dict(zip(sorted(set(keys)), itertools.cycle(ordered), strict=False))
 
 
 def draw(panels: Sequence[Panel], tall: bool) -> Figure:
@@ -171,8 +170,8 @@ def _draw_line(ax: Axes, line: Line, across: bool) -> None:
         [y for _, y in line.dots],
         "o",
         color=line.colour,
-        markersize=4,
-        alpha=0.35,
+        markersize=4.5,
+        alpha=0.5,
         markeredgewidth=0,
     )
 

@@ -20,7 +20,7 @@ class Series(NamedTuple):
 
 
 def error_curves(title: str, series: Sequence[Series]) -> Panel:
-    """Error in % against steps, mean over seeds: training thin, test bold (He et al. Fig. 6).
+    """Training error in % against steps: a thin line per seed, and a bold one for their mean.
 
     Finished runs are shown where there are any; else the others, as far as all of them got, with a
     cross where they diverged.
@@ -28,38 +28,28 @@ def error_curves(title: str, series: Sequence[Series]) -> Panel:
     lines = []
     for label, colour, rows in series:
         shown = [row for row in rows if row.done] or [row for row in rows if row.train]
-        for width, points in (
-            (THIN, mean_curve([row.train for row in shown])),
-            (BOLD, mean_curve([row.evals.get("test", ()) for row in shown])),
-        ):
-            steps = [step for step, _ in points]
-            errors = [100 * error for _, error in points]
-            # The bold one stands for both in the legend.
-            name = label if width == BOLD else ""
-            marker = "filled" if len(points) == 1 else ""  # A line of one point would not show.
-            lines.append(Line(name, colour, steps, errors, width=width, marker=marker))
-            if points and any(row.state == CellState.DIVERGED for row in shown):
-                lines.append(Line("", colour, steps[-1:], errors[-1:], width=0, marker="cross"))
-    lines += [Line("training", INK, width=THIN), Line("test", INK, width=BOLD)]
-    return Panel(title, "steps", "error (%)", lines, note="no run has begun yet")
+        lines += each_run("", colour, shown, _training)
+        points = mean_curve([row.train for row in shown])
+        steps = [step for step, _ in points]
+        errors = [100 * error for _, error in points]
+        marker = "filled" if len(points) == 1 else ""  # A line of one point would not show.
+        lines.append(Line(label, colour, steps, errors, width=BOLD, marker=marker))
+        if points and any(row.state == CellState.DIVERGED for row in shown):
+            lines.append(Line("", colour, steps[-1:], errors[-1:], width=0, marker="cross"))
+    return Panel(title, "steps", "training error (%)", lines, note="no run has begun yet")
 
 
-def same_error_axis(panels: Sequence[Panel], rows: Sequence[Row]) -> list[Panel]:
-    """Give panels of curves one error axis that fits what follows the first tenth of the steps."""
-    late = [
-        100 * point.error
-        for row in rows
-        for point in (*row.train, *row.evals.get("test", ()))
-        if point.step > row.steps / 10
-    ]
-    top = max(0.5, min(100.0, 1.08 * max(late, default=100.0)))
-    return [panel._replace(y_range=(-0.015 * top, top)) for panel in panels]
+def _training(row: Row) -> Mapping[int, float]:
+    return {point.step: 100 * point.error for point in row.train}
 
 
 def final_errors(
     title: str, what: str, series: Sequence[Series], x_field: str, log_x: bool = False
 ) -> Panel:
-    """Final error in % against a config field: mean ± std over seeds, and every seed as a dot.
+    """Final error in % against a config field: training bold, test thin, and every seed as a dot.
+
+    The lines are means, without a standard deviation: of seeds that fall into two groups that tells
+    nothing.
 
     Args:
       title: of the panel.
@@ -72,37 +62,22 @@ def final_errors(
     values: set[int] = set()
     for label, colour, rows in series:
         for split, words, width, marker in (
-            ("train", "training", THIN, "hollow"),
-            ("test", "test", BOLD, "filled"),
+            ("train", "training", BOLD, "filled"),
+            ("test", "test", THIN, "hollow"),
         ):
             groups = finals(rows, split, x_field)
             values |= groups.keys()
             percents = {x: [100 * error for error in errors] for x, errors in groups.items()}
-            lines.append(over_seeds(f"{label}, {words}", colour, percents, width, marker))
+            means = [statistics.fmean(errors) for errors in percents.values()]
+            seeds = [(x, error) for x, errors in percents.items() for error in errors]
+            name = f"{label}, {words}"
+            lines.append(
+                Line(name, colour, [*percents], means, dots=seeds, width=width, marker=marker)
+            )
     tops = [max(line.y, default=0.0) for line in lines]
     top = 1.08 * max([*tops, *(y for line in lines for _, y in line.dots)], default=1.0) or 1.0
     low = -0.015 * top
     return Panel(title, what, "error (%)", lines, log_x, x_ticks=sorted(values), y_range=(low, top))
-
-
-def over_seeds(
-    label: str,
-    colour: str,
-    groups: Mapping[int, Sequence[float]],
-    width: float = BOLD,
-    marker: str = "filled",
-) -> Line:
-    """x -> values of the seeds, as mean ± sample standard deviation, and each seed as a dot."""
-    return Line(
-        label,
-        colour,
-        x=list(groups),
-        y=[statistics.fmean(values) for values in groups.values()],
-        spread=[statistics.stdev(v) if len(v) > 1 else 0.0 for v in groups.values()],
-        dots=[(x, value) for x, values in groups.items() for value in values],
-        width=width,
-        marker=marker,
-    )
 
 
 def each_run(
@@ -137,14 +112,14 @@ def dots(
 
 
 def ends(title: str, series: Sequence[Series]) -> Panel:
-    """Errors at the last step, a row per network in its colour: training hollow, test filled."""
+    """Errors at the last step, a row per network in its colour: training filled, test hollow."""
     lines = []
     for i, (_, colour, rows) in enumerate(series):
-        for split, marker in (("train", "hollow"), ("test", "filled")):
+        for split, marker in (("train", "filled"), ("test", "hollow")):
             errors = last_errors(rows, split)
             lines.append(dots("", colour, [()] * i + [errors], marker))
     lines += [Line(f"{word} error", INK, width=0, marker=marker)
-              for word, marker in (("training", "hollow"), ("test", "filled"))]  # fmt: skip
+              for word, marker in (("training", "filled"), ("test", "hollow"))]  # fmt: skip
     return Panel(title, "error at the last step (%)", "", lines, names=[s.label for s in series])
 
 

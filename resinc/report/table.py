@@ -4,7 +4,6 @@ import csv
 import html
 import io
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,27 +44,6 @@ class Table:
             for line in self.lines
         )
         return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-
-
-def percent(values: Sequence[float]) -> str:
-    """Fractions as "6.70 ± 0.12" in %: mean ± sample standard deviation; one value stands alone."""
-    if not values:
-        return "–"
-    mean = 100 * statistics.fmean(values)
-    if len(values) == 1:
-        return f"{mean:.2f}"
-    return f"{mean:.2f} ± {100 * statistics.stdev(values):.2f}"
-
-
-ERROR_HEADER = ("seeds", "training error %", "validation error %", "test error %")
-
-
-def error_cells(rows: Sequence[Row]) -> list[str]:
-    """Below ERROR_HEADER: the finished seeds of one network and their errors at the last step."""
-    done = [row for row in rows if row.done]
-    seeds = str(len(done)) if len(done) == len(rows) else f"{len(done)} of {len(rows)}"
-    points = [[row.final(split) for row in done] for split in SPLITS]
-    return [seeds, *(percent([point.error for point in split if point]) for split in points)]
 
 
 def runs_csv(rows: Sequence[Row]) -> str:

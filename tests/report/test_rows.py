@@ -11,7 +11,7 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import read_rows, read_sweep
 from resinc.report.rows import read_row, varying
-from resinc.report.table import Table, percent, runs_csv
+from resinc.report.table import Table, runs_csv
 from resinc.runs.correct import Correct, write_correct
 from resinc.runs.status import CellState
 from tests import fabricated
@@ -107,12 +107,6 @@ def test_runs_csv_round_trips(tmp_path):
     assert done["git_commit"] == rows[0].provenance["git_commit"]
     assert diverged["test_error"] == ""
     assert diverged["message"] == 'a "b", c\nd'
-
-
-def test_percent_is_mean_and_sample_deviation():
-    assert percent([]) == "–"
-    assert percent([0.0875]) == "8.75"
-    assert percent([0.1, 0.2]) == "15.00 ± 7.07"
 
 
 def test_tables_escape_what_they_hold():
