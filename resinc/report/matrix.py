@@ -10,6 +10,7 @@ from resinc.report.outcome import UNFINISHED, Finding, Outcome
 from resinc.report.question import DATASETS, Question, Stated
 
 NOT_RUN = "not run yet"
+UNFINISHED_RUNS = "unfinished"  # Said behind "undecided".
 # By which a reader of plain text tells them apart at a glance.
 SIGNS: Mapping[str, str] = {
     Outcome.SUPPORTED: "✓",
@@ -50,7 +51,7 @@ class Entry:
         found = self.found.get(dataset, ())
         if not found:
             return [(NOT_RUN, "")] if dataset in self.stated.datasets else []
-        return [(one.finding.outcome, " (unfinished)" * one.unfinished) for one in found]
+        return [(one.finding.outcome, f" ({UNFINISHED_RUNS})" * one.unfinished) for one in found]
 
 
 class Group(NamedTuple):
@@ -93,7 +94,8 @@ def tally(groups: Sequence[Group], dataset: str) -> str:
     """e.g. "Of 26 hypotheses on digits, 12 are supported, 3 reversed, 11 not run yet"."""
     entries = [entry for group in groups for entry in group.entries]
     # Where two results decide, the first counts.
-    cells = [cell[0][0] for entry in entries if (cell := entry.outcomes(dataset))]
+    firsts = [cell[0] for entry in entries if (cell := entry.outcomes(dataset))]
+    cells = [more.strip(" ()") or outcome for outcome, more in firsts]
     counts = Counter(cells)
     parts = [f"{counts[kind]} {kind}" for kind in _order() if counts[kind]]
     parts[:1] = [
@@ -105,4 +107,5 @@ def tally(groups: Sequence[Group], dataset: str) -> str:
 
 def _order() -> Iterator[str]:
     yield from Outcome
+    yield UNFINISHED_RUNS
     yield NOT_RUN

@@ -113,8 +113,8 @@ RESULTS = [archive.Result("degradation-digits", invented.report(findings=invente
 def test_tally_counts_what_is_asked_of_a_data_set():
     groups = matrix(QUESTIONS, RESULTS)
     assert tally(groups, "digits") == (
-        "Of 7 hypotheses on digits, 1 is supported, 1 reversed, 1 no material effect, 1 undecided, "
-        "1 not testable here, 2 not run yet"
+        "Of 7 hypotheses on digits, 1 is supported, 1 reversed, 1 no material effect, 1 not "
+        "testable here, 1 unfinished, 2 not run yet"
     )
     assert tally(groups, "cifar10") == "Of 6 hypotheses on CIFAR-10, 6 are not run yet"
 
