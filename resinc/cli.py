@@ -120,6 +120,11 @@ def make_parser() -> argparse.ArgumentParser:
         choices=["train", "validation", "test"],
         help="may be given several times (default: validation and test)",
     )
+    command.add_argument(
+        "--per-class",
+        action="store_true",
+        help="also the error of each class, and whether the network is as sure as it is right",
+    )
 
     command = add(
         "import",
@@ -146,7 +151,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     command = add(
-        "export", commands.run_export, "Write the weights of a checkpoint as safetensors."
+        "export", commands.run_export, "Write a checkpoint as safetensors, or as a program."
     )
     command.add_argument("--workdir", required=True, type=path, help="folder of the run")
     command.add_argument(
@@ -155,9 +160,31 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--layout",
         default="resinc",
-        help="resinc (default, our own names), torchvision-resnet, cifar-resnet, ...",
+        help="resinc (default, our own names), torchvision-resnet, cifar-resnet, ..., or "
+        "stablehlo: a program from images to logits, weights and normalisation inside",
     )
-    command.add_argument("--out", required=True, type=path, help="file, ends in .safetensors")
+    command.add_argument(
+        "--out", required=True, type=path, help="file, ends in .safetensors or .stablehlo"
+    )
+
+    command = add(
+        "features", commands.run_features, "Write what named layers put out for examples, as .npz."
+    )
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
+    command.add_argument(
+        "--step", default="latest", help="latest (default), best (on validation) or a number"
+    )
+    command.add_argument(
+        "--layer",
+        action="append",
+        required=True,
+        help="e.g. stage1/block02 or stage1/block02/conv1; may be given several times",
+    )
+    command.add_argument("--split", default="test", choices=["train", "validation", "test"])
+    command.add_argument(
+        "--examples", type=count, default=512, help="the first so many (default: 512; 0: all)"
+    )
+    command.add_argument("--out", required=True, type=path, help="file, ends in .npz")
 
     command = add(
         "sweep", commands.run_sweep, "Train all cells of an experiment; skips what is finished."
@@ -168,7 +195,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--launcher", default="local", help="a key of resinc.launch.LAUNCHERS")
     command.add_argument(
         "--workers",
-        type=workers,
+        type=count,
         default=0,
         help="runs at a time (default: one per device or core)",
     )
@@ -254,8 +281,8 @@ def devices(text: str) -> tuple[str, ...]:
     return names
 
 
-def workers(text: str) -> int:
-    """How many at a time; 0: as many as fit."""
+def count(text: str) -> int:
+    """How many; 0: as many as there are, or as fit."""
     if not text.strip().isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)

@@ -66,6 +66,15 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
             f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "
             f"({result.seen} examples)"
         )
+    if args.per_class:
+        from resinc.report.calibration import print_calibration
+        from resinc.train.answers import answers
+        from resinc.train.trained import load_trained
+
+        trained = load_trained(args.workdir, str(step))
+        for split in results:
+            print(f"\n{split}")
+            print_calibration(*answers(trained, split))
     return 0
 
 
@@ -90,6 +99,12 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
 
 def run_export(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
+    if args.layout == "stablehlo":
+        from resinc.train.stablehlo import export_program
+
+        size = export_program(args.workdir, args.step, args.out)
+        print(f"exported a program of {size:,} bytes: {show(args.out)}")
+        return 0
     from resinc.train.transfer import export_weights
 
     moved = export_weights(args.workdir, args.step, args.layout, args.out)
@@ -97,6 +112,19 @@ def run_export(args: argparse.Namespace, rest: list[str]) -> int:
         f"exported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
         f"{moved.layout}: {show(args.out)}"
     )
+    return 0
+
+
+def run_features(args: argparse.Namespace, rest: list[str]) -> int:
+    prepare_jax(deterministic=True)
+    from resinc.train.features import write_features
+
+    shapes = write_features(
+        args.workdir, args.step, args.layer, args.split, args.examples, args.out
+    )
+    for name, shape in shapes.items():
+        print(f"{name}  {'x'.join(map(str, shape))}")
+    print(f"wrote {show(args.out)}")
     return 0
 
 

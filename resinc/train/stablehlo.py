@@ -1,0 +1,60 @@
+"""A trained network as a program that needs neither resinc nor its weights: StableHLO.
+
+Read back by `jax.export.deserialize`, or by any runtime that takes StableHLO.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from resinc.data import normalize
+from resinc.errors import InputError
+from resinc.train.trained import Trained, load_trained
+
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+def export_program(folder: Path, which: str, out: Path) -> int:
+    """Write the program: images uint8 [b, h, w, c] -> logits float32 [b, k], for any b.
+
+    Normalisation and weights are inside; it runs on PLATFORMS.
+
+    Args:
+      folder: workdir of the run.
+      which: "latest", "best" (on validation) or a step.
+      out: file, ends in .stablehlo.
+
+    Returns:
+      Its size in bytes.
+
+    Raises:
+      InputError: as `load_trained`; flatbuffers is not installed, or the file cannot be written.
+    """
+    if out.suffix != ".stablehlo":
+        raise InputError(f"{str(out)!r} does not end in .stablehlo")
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise InputError(f"{str(out)!r} needs the package flatbuffers: pip install flatbuffers")
+    content = serialized(load_trained(folder, which))
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{str(out)!r} cannot be written: {error.strerror}") from None
+    return len(content)
+
+
+def serialized(trained: Trained) -> bytes:
+    """The program as `jax.export` serialises it."""
+    from jax import export
+
+    def logits(images: jax.Array) -> Any:
+        prepared = normalize.prepare(images, trained.normalizer)
+        return trained.machine.network.apply(trained.variables, prepared, train=False)
+
+    (batch,) = export.symbolic_shape("b")
+    shape = (batch, *trained.splits.spec.image_shape)
+    images = jax.ShapeDtypeStruct(shape, jnp.uint8)
+    program = export.export(jax.jit(logits), platforms=PLATFORMS)(images)
+    return bytes(program.serialize())
