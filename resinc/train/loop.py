@@ -109,9 +109,7 @@ def _run(
     start, origin = begin.step, begin.provenance
     set_aside(folder, begin.damaged | unreadable_scores(folder))
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-    # Of how many classes chance is, a report asks of a run that diverged.
-    classes = {"classes": splits.spec.num_classes}
-    write_json(folder / "provenance.json", origin | classes)
+    write_json(folder / "provenance.json", origin)
     writer = MetricsWriter(folder, start, config.log_gradients)
     state = replicas.replicate(begin.state)
 

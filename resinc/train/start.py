@@ -83,6 +83,8 @@ def find_start(
         before=before or (resumed.provenance if resumed else {}),
         **about,
     )
+    # Of how many classes chance is, a report asks of a run that diverged.
+    origin["classes"] = splits.spec.num_classes
     damaged = resumed.damaged if resumed else {}
     return Start(state, int(state.step), origin, damaged, tuple(said))
 
