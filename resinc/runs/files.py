@@ -23,6 +23,16 @@ def write_json(path: Path, value: Any) -> None:
     _sync_folder(path.parent)
 
 
+def overwrite_json(path: Path, value: Any) -> None:
+    """Write into the room that a file has already: what can still be said where a disk is full.
+
+    Not whole or not at all: for a file that, damaged, counts as absent.
+    """
+    with path.open("r+", encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+        file.truncate()
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where the file is missing or damaged."""
     try:

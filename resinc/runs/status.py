@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.runs import shape
-from resinc.runs.files import read_object, write_json
+from resinc.runs.files import overwrite_json, read_object, write_json
 from resinc.runs.folder import CONFIG, STATUS
 from resinc.runs.lock import is_held
 
@@ -57,7 +57,12 @@ def write_status(
         "seconds": round(seconds, 1),
         "message": message,
     }
-    write_json(workdir / STATUS, status)
+    try:
+        write_json(workdir / STATUS, status)
+    except OSError:
+        if state != CellState.FAILED:
+            raise
+        overwrite_json(workdir / STATUS, status)  # The last word, on a full disk.
 
 
 def write_failure(workdir: Path, message: str) -> None:

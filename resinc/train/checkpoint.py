@@ -22,11 +22,18 @@ from resinc.runs.folder import CHECKPOINTS
 from resinc.train.state import State
 
 # What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
-# and what it says of a damaged file before it raises. Its tracebacks are of what it raises as well.
-_MEANT_SO = ("tracked_metric", "read_only=True", "is read only", "Failed to json parse")
-logging.getLogger("absl").addFilter(
-    lambda record: not (record.exc_info or any(words in record.getMessage() for words in _MEANT_SO))
+# and what it says of a damaged file before it raises; and of writes that a failed one left behind.
+# Its tracebacks are of what it raises as well.
+_MEANT_SO = (
+    *("tracked_metric", "read_only=True", "is read only", "Failed to json parse"),
+    "Task was destroyed but it is pending",
 )
+for _name in ("absl", "asyncio"):
+    logging.getLogger(_name).addFilter(
+        lambda record: (
+            not (record.exc_info or any(words in record.getMessage() for words in _MEANT_SO))
+        )
+    )
 
 _ITEMS = ("state", "position", "config", "provenance")
 
@@ -230,7 +237,9 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def discard_unfinished(self) -> None:
-        """Of a save that failed: where the disk is full, room to say so."""
+        """Of a save that failed: where the disk is full, room to say so. A whole one stays."""
+        with contextlib.suppress(Exception):  # That of the save: known, or behind another's.
+            self.wait()
         for path in self._folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -265,6 +274,9 @@ def _policy(keep: int) -> ocp.CheckpointManagerOptions:
         best_fn=lambda metrics: metrics["validation_error"],
         best_mode="min",
         cleanup_tmp_directories=True,
+        # Where a folder cannot be made, Orbax's writers wait five minutes for it, and the process
+        # for them: made before they start, it is an error at once.
+        async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
         # Otherwise a save is silently left out while another is being written.
         enable_should_save_is_saving_in_progress_check=False,
     )

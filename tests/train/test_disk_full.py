@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from resinc.cli import main
 from resinc.runs import files
 from resinc.runs.status import read_status
+from resinc.train.checkpoint import Checkpoints
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, flags
 
@@ -36,18 +38,47 @@ def assert_same_end(folder, other):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 330 KB: room for one checkpoint, not for two."""
+    """A file system of its own, of 4 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=330k", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("only root may mount a small disk")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_full_disk_is_one_sentence_and_the_run_goes_on(small_disk, whole, capsys, caplog):
+@pytest.fixture
+def after_step_2(monkeypatch):
+    """Does something when the first checkpoint is whole, whenever Orbax's threads get so far."""
+
+    def arrange(action):
+        save = Checkpoints.save
+
+        def save_and_act(self, state, *about):
+            save(self, state, *about)
+            if int(state.step) == 2:
+                self.wait()
+                action()
+
+        monkeypatch.setattr(Checkpoints, "save", save_and_act)
+        return lambda: monkeypatch.setattr(Checkpoints, "save", save)
+
+    return arrange
+
+
+def fill(disk, room):
+    """Leave `room` bytes free."""
+    left = os.statvfs(disk)
+    (disk / "ballast").write_bytes(bytes(left.f_bavail * left.f_frsize - room))
+
+
+@pytest.mark.parametrize("room", [0, 48 * 1024], ids=["nothing fits", "all but a checkpoint fits"])
+def test_full_disk_is_one_sentence_and_the_run_goes_on(
+    room, small_disk, after_step_2, whole, capsys, caplog
+):
     folder = small_disk / "run"
+    undo = after_step_2(lambda: fill(small_disk, room))
     assert main(command(folder)) == 1
     said = capsys.readouterr().err
     assert said.startswith("resinc: No space left on device")
@@ -55,10 +86,31 @@ def test_full_disk_is_one_sentence_and_the_run_goes_on(small_disk, whole, capsys
     assert said.count("\n") == 1
     assert not [record for record in caplog.records if record.exc_info]
     assert read_status(folder)["state"] == "failed"
-    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    undo()
+    (small_disk / "ballast").unlink()
     assert main(command(folder)) == 0
-    assert "resumed at step" in capsys.readouterr().out
+    assert "resumed at step 2" in capsys.readouterr().out
     assert_same_end(folder, whole)
+
+
+def test_folder_that_cannot_be_made_is_not_waited_for(small_disk, after_step_2, capsys):
+    """No file numbers left: Orbax's threads waited five minutes for it, and so did the process."""
+    folder = small_disk / "run"
+
+    def use_up_numbers():
+        left = os.statvfs(small_disk)
+        used = left.f_files - left.f_ffree
+        change = ["mount", "-o", f"remount,nr_inodes={used + 2}", str(small_disk)]
+        subprocess.run(change, check=True)
+
+    after_step_2(use_up_numbers)
+    before = set(threading.enumerate())
+    assert main(command(folder)) == 1
+    assert capsys.readouterr().err.startswith("resinc: No space left on device")
+    assert read_status(folder)["state"] == "failed"
+    # A pool's idle threads end with the process.
+    waiting = [t for t in threading.enumerate() if not t.daemon and "asyncio" not in t.name]
+    assert set(waiting) <= before
 
 
 @pytest.mark.parametrize("write", [0, 2, 4, 6], ids=["config", "status", "window", "later"])
@@ -82,5 +134,7 @@ def test_small_file_that_finds_no_room_stops_the_run_and_loses_nothing(
     assert said.startswith("resinc: No space left on device: ")
     assert said.count("\n") == 1
     assert not list((tmp_path / "run").glob("*.json.part"))
+    if (tmp_path / "run" / "status.json").exists():
+        assert read_status(tmp_path / "run")["state"] == "failed"
     assert main(command(tmp_path / "run")) == 0
     assert_same_end(tmp_path / "run", whole)
