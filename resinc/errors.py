@@ -12,11 +12,14 @@ class InputError(ValueError):
 
 
 # What a machine does to a command: its disk is full or broken, its network folder is gone, a file
-# belongs to somebody else, too many are open.
+# belongs to somebody else or is a folder, too many are open.
 _OUTSIDE = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE),
     *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOTCONN),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
 )
+# What XLA says, of the host's memory as of a device's.
+_NO_MEMORY = "RESOURCE_EXHAUSTED: Out of memory"
 
 
 def outside_cause(error: BaseException) -> str:
@@ -32,6 +35,8 @@ def outside_cause(error: BaseException) -> str:
         if isinstance(current, OSError) and current.errno in _OUTSIDE:
             where = f": {str(current.filename)!r}" if current.filename else ""
             return f"{os.strerror(current.errno)}{where}"
+        if isinstance(current, MemoryError) or _NO_MEMORY in str(current):
+            return "out of memory: a smaller batch or network, or model.remat=true, needs less"
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             if os.strerror(number) in str(current):
                 return os.strerror(number)

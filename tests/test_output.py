@@ -85,7 +85,7 @@ def test_training_goes_on_when_its_display_fails(tmp_path, monkeypatch):
 
 
 def run(code, **streams):
-    return subprocess.run([sys.executable, "-c", code], timeout=60, **streams)
+    return subprocess.run([sys.executable, "-c", code], timeout=600, **streams)
 
 
 PRINTS = "from resinc import cli, commands\n" + (
@@ -152,3 +152,14 @@ def test_own_mistake_keeps_its_traceback(monkeypatch):
 def test_cause_is_found_in_the_words_of_a_writing_thread():
     error = ValueError("RESOURCE_EXHAUSTED: Error writing [OS error 28: No space left on device]")
     assert outside_cause(error) == "No space left on device"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4398046511104 bytes."),
+    ],
+)
+def test_memory_that_does_not_suffice_is_told_with_what_needs_less(error):
+    assert outside_cause(error).startswith("out of memory: a smaller batch or network")

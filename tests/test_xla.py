@@ -17,7 +17,7 @@ def python(program, flags=""):
     """Run in a process of its own: XLA reads its flags once."""
     environment = os.environ | {"XLA_FLAGS": flags}
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def test_sums_are_right_where_resinc_is_imported_even_after_jax():

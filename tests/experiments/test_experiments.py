@@ -33,4 +33,4 @@ for name in {EXPERIMENTS!r}:
 unwanted = {{"jax", "flax", "tensorflow", "matplotlib.pyplot"}} & sys.modules.keys()
 assert not unwanted, unwanted
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=600)

@@ -45,4 +45,4 @@ elif behaviour == "refuse":
 elif behaviour == "quit":
     os.kill(os.getpid(), signal.SIGTERM)
 elif behaviour == "wait":
-    time.sleep(60)
+    time.sleep(600)

@@ -198,7 +198,7 @@ def test_a_signal_lets_children_save_then_exits_with_its_code(tmp_path, number):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 128 + number
     assert json.loads(status.read_text())["state"] == "interrupted"
     assert runs(tmp_path, 1) == []

@@ -15,40 +15,50 @@ import pytest
 
 from tests.train.runs import final_state, flags
 
+# `resinc train`, save that it waits at step PAUSE until it is asked to stop: however busy the
+# machine is, it has not ended before it is killed or told.
+PAUSING = """
+import os, signal, sys, time
+from resinc import cli
+from resinc.train.writer import MetricsWriter
 
-def command(folder: Path, **changes) -> list[str]:
-    recipe = "--config=configs/digits.py:depth=8"
-    return [
-        sys.executable,
-        "-m",
-        "resinc",
-        "train",
-        recipe,
-        *flags(**changes),
-        f"--workdir={folder}",
-    ]
+write, told = MetricsWriter.train, signal.getsignal(signal.SIGTERM)
+
+def write_and_wait(self, step, *values):
+    write(self, step, *values)
+    while step == int(os.environ["PAUSE"]) and signal.getsignal(signal.SIGTERM) != told:
+        time.sleep(0.01)
+
+MetricsWriter.train = write_and_wait
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
-def start(folder: Path, **changes) -> subprocess.Popen:
+def start(folder: Path, pause: int = 0, **changes) -> subprocess.Popen:
     environment = os.environ | {"XLA_FLAGS": "", "JAX_COMPILATION_CACHE_DIR": str(folder.parent)}
-    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "PAUSE": str(pause)}
+    recipe = "--config=configs/digits.py:depth=8"
     return subprocess.Popen(
-        command(folder, **changes),
+        [sys.executable, "-c", PAUSING, "train", recipe, *flags(**changes), f"--workdir={folder}"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
 
 
-def wait_for(folder: Path, process: subprocess.Popen, step: int) -> None:
-    """Until the metrics reach a step; fails when the process ends before."""
+def wait_for(folder: Path, process: subprocess.Popen, step: int, older: int = 0) -> None:
+    """Until the metrics of this process, in no file numbered `older`, reach a step."""
     path = folder / "metrics.jsonl"
     while process.poll() is None:
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text().splitlines() if file_number(path) not in (0, older) else []
         if any(f'"step": {s},' in line for line in lines for s in range(step, 1000)):
             return
         time.sleep(0.002)
     raise AssertionError(process.stdout.read().decode() if process.stdout else "")
+
+
+def file_number(path: Path) -> int:
+    return path.stat().st_ino if path.exists() else 0
 
 
 def assert_same_end(folder: Path, other: Path) -> None:
@@ -70,16 +80,17 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 def test_resume_after_sigkill_is_bitwise(uninterrupted):
-    """Killed three times at moments drawn at random, once surely inside a log window."""
+    """Killed three times at moments drawn at random, none after its step 28."""
     folder = uninterrupted.parent / "killed"
     delays = random.Random(int(time.time()))
     for step in (4, 12, 20):
-        process = start(folder)
-        wait_for(folder, process, step)
+        older = file_number(folder / "metrics.jsonl")
+        process = start(folder, pause=28)
+        wait_for(folder, process, step, older)
         time.sleep(delays.uniform(0, 0.1))
         process.kill()
         process.communicate()
-        assert process.returncode in (-signal.SIGKILL, 0)
+        assert process.returncode == -signal.SIGKILL
     process = start(folder)
     output = process.communicate()[0].decode()
     assert process.returncode == 0, output
@@ -90,17 +101,16 @@ def test_resume_after_sigkill_is_bitwise(uninterrupted):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_saves_where_it_stands_and_resumes_bitwise(uninterrupted, number):
     folder = uninterrupted.parent / number.name
-    process = start(folder)
+    process = start(folder, pause=8)
     wait_for(folder, process, 4)
     process.send_signal(number)
     output = process.communicate()[0].decode()
-    if process.returncode != 0:  # Else it was quicker than the signal.
-        assert process.returncode == 128 + number, output
-        status = json.loads((folder / "status.json").read_text())
-        assert status["state"] == "interrupted"
-        assert (folder / "checkpoints" / str(status["step"])).is_dir()
-        process = start(folder)
-        assert f"resumed at step {status['step']}" in process.communicate()[0].decode()
+    assert process.returncode == 128 + number, output
+    status = json.loads((folder / "status.json").read_text())
+    assert status["state"] == "interrupted"
+    assert (folder / "checkpoints" / str(status["step"])).is_dir()
+    process = start(folder)
+    assert f"resumed at step {status['step']}" in process.communicate()[0].decode()
     assert_same_end(folder, uninterrupted)
 
 
