@@ -22,32 +22,38 @@ def read_gradients(workdir: Path) -> Iterator[dict[str, Any]]:
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file; a line that a killed process left half-written is no object."""
     try:
-        text = path.read_bytes().decode(errors="replace")
+        content = path.read_bytes()
     except OSError:
         return
-    for line in text.splitlines():
+    yield from (value for _, value in _objects(content))
+
+
+def _objects(content: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(line, the JSON object in it)."""
+    for line in content.decode(errors="replace").splitlines():
         try:
             value = json.loads(line)
         except ValueError:
             continue
         if isinstance(value, dict):
-            yield value
+            yield line, value
 
 
 class Lines:
     """A file of lines that have a "step" each, opened to go on behind a step."""
 
     def __init__(self, path: Path, step: int):
-        """Cut off the lines of later steps, and a half-written one."""
-        kept = []
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    if json.loads(line)["step"] > step:
-                        break
-                except ValueError:
-                    break
-                kept.append(line + "\n")
+        """Cut off the lines of later steps, and what is damaged.
+
+        Raises:
+          OSError: there is such a file, but it cannot be read or written now.
+        """
+        before = path.read_bytes() if path.exists() else b""
+        kept = [
+            line + "\n"
+            for line, value in _objects(before)
+            if isinstance(value.get("step"), int) and value["step"] <= step
+        ]
         part = path.with_name(path.name + ".part")
         part.write_text("".join(kept), encoding="utf-8")
         os.replace(part, path)

@@ -6,6 +6,7 @@ PyTorch, safetensors and h5py are optional: what a file needs is imported when i
 import importlib
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -157,8 +158,11 @@ def _hdf5(path: Path, key: str) -> _Read:
 def _keras_archive(path: Path, key: str) -> _Read:
     del key
     h5py = _optional("h5py", path)
-    with zipfile.ZipFile(path) as archive:
-        content = archive.read("model.weights.h5")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = archive.read("model.weights.h5")
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{str(path)!r} is a damaged Keras archive: {error}") from None
     return read_keras(h5py, io.BytesIO(content), path), "", {}
 
 

@@ -36,6 +36,12 @@ def read_keras(h5py: Any, source: Any, path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         said = "is cut off" if "truncated" in str(error) else "cannot be read as HDF5"
         raise InputError(f"{str(path)!r} {said}: {error}") from None
+    except InputError:
+        raise
+    except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        # What h5py says of a group where an array should be, of a name that is not there, ...
+        said = " ".join(str(error.args[0] if error.args else error).split())
+        raise InputError(f"{str(path)!r} is damaged, or no weights of Keras: {said}") from None
     return arrays
 
 
@@ -71,7 +77,7 @@ def _by_name(root: Any, out: _Arrays) -> None:
         for name in names:
             parents, _, variable = name.rpartition("/")
             own = parents.rpartition("/")[2] if nested else layer
-            out[f"{own}/{variable.partition(':')[0]}"] = np.asarray(root[layer][name])
+            out[f"{own}/{variable.partition(':')[0]}"] = np.asarray(root[layer][name][()])
 
 
 # Keras 3 numbers a layer's variables in the order they were made in, by layer and their count.
@@ -102,4 +108,4 @@ def _by_number(layers: Any, out: _Arrays) -> None:
                 "save it with a newer Keras, or as legacy .h5"
             )
         for i, name in enumerate(names):
-            out[f"{layer}/{name}"] = np.asarray(variables[str(i)])
+            out[f"{layer}/{name}"] = np.asarray(variables[str(i)][()])

@@ -358,6 +358,52 @@ def test_a_nested_network_of_keras_3_is_read_by_its_own_names(tmp_path):
     }
 
 
+def no_layer(file):
+    file.attrs["layer_names"] = ["conv"]
+
+
+def no_weight(file):
+    no_layer(file)
+    file.create_group("conv").attrs["weight_names"] = ["conv/kernel:0"]
+
+
+def group_for_a_weight(file):
+    no_weight(file)
+    file.create_group("conv/conv/kernel:0")
+
+
+def no_variable(file):
+    variables = file.create_group("layers/conv2d/vars")
+    variables.attrs["name"] = "conv"
+    variables["7"] = np.ones((1, 1, 2, 2))
+
+
+def array_for_layers(file):
+    file["layers"] = np.ones(3)
+
+
+@pytest.mark.parametrize(
+    "write", [no_layer, no_weight, group_for_a_weight, no_variable, array_for_layers]
+)
+def test_hdf5_that_lacks_what_it_names_is_a_sentence(write, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is optional")
+    with h5py.File(tmp_path / "a", "w") as file:
+        write(file)
+    assert "is damaged, or no weights of Keras" in refused(tmp_path / "a")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_keras_archive_in_which_bytes_changed_is_a_sentence(compression, tmp_path):
+    pytest.importorskip("h5py", reason="h5py is optional")
+    with zipfile.ZipFile(tmp_path / "a", "w", compression) as archive:
+        archive.writestr("model.weights.h5", bytes(range(256)) * 20)
+    content = bytearray((tmp_path / "a").read_bytes())
+    for i in range(60, 90):
+        content[i] ^= 0xFF
+    (tmp_path / "a").write_bytes(content)
+    assert "is a damaged Keras archive" in refused(tmp_path / "a")
+
+
 def test_the_only_dense_layer_of_a_keras_file_is_the_head():
     arrays = {"dense_3/kernel": np.ones((2, 7)), "dense_3/bias": np.ones(7), "a/kernel": np.ones(3)}
     assert keras_head(arrays) == {
