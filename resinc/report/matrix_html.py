@@ -49,7 +49,8 @@ def first_map(results: Sequence[Result]) -> str:
     """The heat maps of the first result that has any: the one figure above the matrix."""
     for result in results:
         if _maps(result):
-            return f"<figure>\n{_drawing('map', result.report.title, GRID_CAPTION)}\n</figure>\n"
+            title = result.report.title
+            return f"<figure>\n{_drawing('map', title, f'{title}. {GRID_CAPTION}')}\n</figure>\n"
     return ""
 
 
@@ -102,7 +103,7 @@ def _drawing(name: str, title: str, caption: str) -> str:
     return (
         f'<div class="scroll" role="region" aria-label="Figure: {title}" tabindex="0">'
         f'<div class="drawing {_class(name)}" role="img" aria-label="{title}. {caption}"></div>'
-        f'</div>\n<p class="caption">{title}. {caption}</p>'
+        f'</div>\n<p class="caption">{caption}</p>'
     )
 
 
@@ -124,7 +125,7 @@ def _row(entry: Entry) -> str:
     )
     literature = sentence(stated.literature) or "–"
     cells += _cell("literature", f'<span class="clause">{literature}</span>')
-    told = "".join(_told(DATASETS[name], f) for name, found in entry.found.items() for f in found)
+    told = "".join(_told(one) for found in entry.found.values() for one in found)
     source = f"<p>Literature: {literature} ({html.escape(stated.source)}).</p>\n"
     return (
         f'<details id="{stated.id}">\n<summary class="columns">'
@@ -140,7 +141,7 @@ def _cell(column: str, content: str) -> str:
     return f'<span class="cell"><span class="column">{column}: </span>{content}</span>'
 
 
-def _told(dataset: str, found: Found) -> str:
+def _told(found: Found) -> str:
     finding, result = found
     facts = dict(result.facts)
     parts = "".join(
@@ -157,7 +158,7 @@ def _told(dataset: str, found: Found) -> str:
     after = described([*command, ("Provenance", origin or "unknown")])
     badge = _word(finding.outcome, f" ({UNFINISHED_RUNS})" * found.unfinished)
     return (
-        f"<h3>{html.escape(dataset)} {badge}</h3>\n"
+        f"<h3>{html.escape(result.report.title)} {badge}</h3>\n"
         + (f"<ul>{parts}</ul>\n" if parts else "")
         + f"<dl>\n{before}\n</dl>\n"
         + _drawing(result.name, result.report.title, result.report.caption)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from resinc.cli import main
 from resinc.errors import InputError
-from resinc.report import archive, overview
+from resinc.report import archive, matrix_markdown, overview
 from tests.report import invented
 
 FACTS = [("Command", "resinc sweep x --set a='<b>'"), ("Device", "1 × cpu")]
@@ -38,6 +39,15 @@ def test_facts_stand_below_what_was_judged_with_their_answer(results):
     assert 'id="result-cost"' in facts
     assert "It was 3&nbsp;% against 4&nbsp;%." in facts
     assert "It was" not in judged  # There the rows of the matrix say it.
+
+
+def test_command_writes_the_page_and_the_readme(results, capsys):
+    readme = results / "README.md"
+    readme.write_text(f"# x\n{matrix_markdown.BEGIN}\n{matrix_markdown.END}\n", encoding="utf-8")
+    assert main(["overview", str(results), "--readme", str(readme)]) == 0
+    assert str(results / "index.html") in capsys.readouterr().out
+    assert 'id="degradation.plain"' in (results / "index.html").read_text(encoding="utf-8")
+    assert "✓ supported" in readme.read_text(encoding="utf-8")
 
 
 def test_same_results_give_the_same_bytes(results):
