@@ -8,6 +8,8 @@ from resinc.report.inference import Evidence
 from resinc.report.outcome import Finding, Outcome
 from resinc.report.rows import Row
 
+TESTED = ", with "  # So begins, in the rule of a comparison, how it is tested.
+
 
 class Hypothesis(Protocol):
     """What can be put to the test: a Comparison, or several."""
@@ -39,7 +41,14 @@ class Combined:
     def rule_text(self) -> str:
         """How it is decided, in words."""
         word = "All" if self.every else "At least one"
-        listed = " ".join(f"({i}) {part.rule_text}" for i, part in enumerate(self.parts, 1))
+        texts = [part.rule_text for part in self.parts]
+        # How it is tested is told once where it is the same of all.
+        heads, _, tails = zip(*(text.partition(TESTED) for text in texts), strict=True)
+        if len(set(tails)) == 1 and tails[0]:
+            listed = "; ".join(f"({i}) {head}" for i, head in enumerate(heads, 1))
+            listed += f", each{TESTED.lstrip(',')}{tails[0]}"
+        else:
+            listed = " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
         return f"{word} of {len(self.parts)} must be supported: {listed}"
 
     @property

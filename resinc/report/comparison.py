@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from resinc.report.arms import Arm, Runs, rates, runs_of
-from resinc.report.combine import Hypothesis
+from resinc.report.combine import TESTED, Hypothesis
 from resinc.report.inference import (
     CONFIDENCE,
     LEVEL,
@@ -71,7 +71,7 @@ class Comparison:
         count = needed(self.sample)
         seeds = f"all {self.sample}" if count == self.sample else f"{count} of {self.sample}"
         tests = (
-            f"with {seeds} seeds, by the exact permutation test and for the whole {_percent()} "
+            f"{TESTED}{seeds} seeds, by the exact permutation test and for the whole {_percent()} "
             "interval"
         )
         loss = ""
@@ -79,10 +79,10 @@ class Comparison:
             loss = f"; where a difference is claimed, the {metric.loss.name} must differ alike"
         if rule.effect:
             return (
-                f"{what} is more than {least}, {tests}{loss}. Reversed: likewise the other way "
+                f"{what} is more than {least}{tests}{loss}. Reversed: likewise the other way "
                 f"round. No material effect: the interval lies within {least} on both sides."
             )
-        return f"{what} is less than {least}, {tests}. Reversed: it is more, likewise{loss}."
+        return f"{what} is less than {least}{tests}. Reversed: it is more, likewise{loss}."
 
     def judge(self, rows: Sequence[Row]) -> Finding:
         """What the runs say, by itself: `decide` also counts how many hypotheses there are.

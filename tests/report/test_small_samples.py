@@ -105,6 +105,16 @@ def test_what_so_few_runs_can_never_say_stands_in_the_rule():
     )
 
 
+def test_how_parts_are_tested_is_told_once_where_it_is_the_same():
+    both = all_of("all", "all", WORSE, replace(WORSE, rule=more_than(3))).rule_text
+    assert both.count("is more than") == 2
+    same = all_of("all", "all", WORSE, replace(WORSE, a=SHALLOW, b=DEEP)).rule_text
+    assert "; (2) training error of 20-layer plain networks minus" in same
+    assert same.count("permutation test") == 1
+    assert "is more than 1 point, each with all 5 seeds, by the exact" in same
+    assert both.count("permutation test") == 2  # Their margins differ.
+
+
 def test_a_reference_with_more_seeds_lets_three_tell_what_two_ways_could():
     more = replace(WORSE, sample=3, sample_of_b=5)
     assert 2 * more.least[0] < LEVEL < 2 * replace(WORSE, sample=3).least[0]
