@@ -12,10 +12,10 @@ from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS, PALETTE
+from resinc.report.figure import NETWORK_COLOURS, OTHERS
 from resinc.report.inference import counting_noise
 from resinc.report.metrics import TEST_ERROR, TRAINING_ERROR, Metric, only, probed
-from resinc.report.panels import Series, dots, each_run, ends
+from resinc.report.panels import Series, dots, ends, error_curves
 from resinc.report.rules import more_than
 
 FILTERS, DEEP = 11, 56  # Layers of the networks of chosen filters, and of those with shortcuts.
@@ -153,7 +153,7 @@ def report(rows: Sequence[Row]) -> Report:
         decide(hypotheses(dataset), rows, recipe.primary),
         show(rows, dataset),
         "Errors at the last step: mean ± standard deviation over seeds; faint: every seed. As "
-        "training proceeds: a thin line per seed, mean over a twentieth of the steps."
+        "training proceeds: a thin line per seed, bold their mean."
         + " A branch removed: from a trained network of all filters, in all modules, with "
         "BatchNorm's statistics taken anew." * (dataset != "digits"),
     )
@@ -166,17 +166,12 @@ def show(rows: Sequence[Row], dataset: str) -> list[Panel]:
         for colour, (name, networks) in COMPARED.items()
         if dataset != "digits" or networks is not RESIDUAL
     ]
-    lines = [line for name, colour, group in compared
-             for line in each_run(name, colour, group, _train)]  # fmt: skip
-    deep = [
-        ends(f"{DEEP} layers", compared),
-        Panel("as training proceeds", "steps", "training error (%)", lines),
-    ]
+    deep = [ends(f"{DEEP} layers", compared), error_curves("as training proceeds", compared)]
     if dataset == "digits":
         return deep
     filters = [Series("all filters", NETWORK_COLOURS["inception"], ALL.select(rows))]
     filters += [
-        Series(f"{BRANCHES[branch]} only", PALETTE[3], networks.select(rows))
+        Series(f"{BRANCHES[branch]} only", OTHERS[1], networks.select(rows))
         for branch, networks in zip(BRANCHES, SINGLE.values(), strict=True)
     ]
     costs = Panel("a branch removed", "rise of the test error (points)", "", [_branches(rows)],
@@ -190,7 +185,3 @@ def _branches(rows: Sequence[Row]) -> Line:
         for branch in BRANCHES
     ]
     return dots("", NETWORK_COLOURS["inception"], costs)
-
-
-def _train(row: Row) -> dict[int, float]:
-    return {point.step: 100 * point.error for point in row.train}

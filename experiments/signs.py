@@ -14,7 +14,7 @@ from resinc.launch.cell import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.arms import Arm, ended
-from resinc.report.figure import INK, PALETTE
+from resinc.report.figure import INK, OTHERS
 from resinc.report.metrics import digits
 from resinc.report.panels import each_run
 from resinc.runs.status import CellState
@@ -24,7 +24,7 @@ NETWORKS = {
     "practice": Arm("trained as a practitioner would", recipe="practice"),
     "taught": Arm("trained as it is taught", recipe="taught"),
 }
-COLOURS = {"practice": PALETTE[1], "taught": PALETTE[3]}
+COLOURS = dict(zip(NETWORKS, OTHERS, strict=False))
 MODES = {"evaluation": "evaluation mode", "training": "training mode"}
 MARKERS = {"evaluation": "filled", "training": "hollow"}
 PUBLISHED = 12.5  # Test error, %, of the Keras version.
