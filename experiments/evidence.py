@@ -19,7 +19,8 @@ from resinc import report
 from resinc.errors import InputError
 from resinc.file_paths import show
 from resinc.launch.cell import Cell
-from resinc.launch.sweep import load_experiment, run_sweep
+from resinc.launch.experiment import load_experiment
+from resinc.launch.sweep import run_sweep
 from resinc.report import Row, overview
 from resinc.report.rows import read_row
 from resinc.runs.cell import Label

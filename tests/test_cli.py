@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resinc.cli import main
-from resinc.launch.sweep import visible_devices
+from resinc.launch.local import visible_devices
 from tests.train.runs import flags
 
 ROOT = Path(__file__).parent.parent

@@ -1,10 +1,7 @@
 """Run every cell of a sweep that is not finished; what is finished is checked and left alone."""
 
 import functools
-import importlib.util
-import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +11,8 @@ from resinc import config as config_lib
 from resinc.errors import InputError
 from resinc.launch import LAUNCHERS
 from resinc.launch.cell import Cell, check_cells, seeds_in_turn
-from resinc.launch.experiment import load_experiment, settings
-from resinc.launch.local import Job, make_slots
+from resinc.launch.count import check_networks
+from resinc.launch.launcher import Job, Request
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
@@ -24,8 +21,6 @@ from resinc.runs.log import last_words, log_path
 from resinc.runs.source import Source, relative
 from resinc.runs.status import CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
-
-__all__ = ["Cell", "CellState", "Summary", "load_experiment", "run_sweep", "settings", "state_of"]
 
 _ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPED = (*(128 + number for number in _ASKED), *(-number for number in _ASKED))
@@ -73,12 +68,10 @@ def run_sweep(
         config; nothing was started.
     """
     check_cells(cells)
-    run = lookup(LAUNCHERS, launcher, "launcher")
     root = Path(root).absolute()
     check_configs(cells, root)
-    found = visible_devices() if devices is None else tuple(devices)
-    environment = child_environment(root, bool(found))
-    slots = make_slots(workers, found, environment)
+    check_networks(cells, root)
+    runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices))
     try:
         root.mkdir(parents=True, exist_ok=True)
         _write_about(cells, root, about or {}, command)
@@ -87,7 +80,7 @@ def run_sweep(
 
     summary = Summary()
     todo = []
-    with SweepView(len(cells), len(slots)) as view:
+    with SweepView(len(cells), runs_them.workers) as view:
         for cell in seeds_in_turn(cells):
             state = state_of(root / cell.name)
             if state == CellState.DONE:
@@ -97,7 +90,7 @@ def run_sweep(
                 todo.append(Job(cell.name, workdir, functools.partial(command, cell, workdir)))
         view.skip_done(len(summary.done))
         book = _Book(summary, view, {cell.name: cell for cell in cells})
-        summary.stopped_by = run(todo, workers, found, environment, book)
+        summary.stopped_by = runs_them.submit(todo, book)
         begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
         if not summary.stopped_by:
@@ -128,33 +121,6 @@ def _config_in(cell: Cell, root: Path) -> dict[str, Any]:
     if cell.start:
         config["init_from"] = relative(Source(root / cell.start), root / cell.name)
     return config
-
-
-def child_environment(root: Path, accelerated: bool) -> dict[str, str]:
-    """Of every cell; what the user has set wins."""
-    environment = dict(os.environ)
-    environment.setdefault("PYTHONUNBUFFERED", "1")
-    # Seeds of one architecture compile once: ResNet-56 on 2 CPU cores 13 s, then 3 s.
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / ".xla-cache"))
-    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-    if sys.platform == "linux" and not accelerated:
-        # Transparent huge pages for malloc: 10 to 15 % off a CPU step.
-        environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    return environment
-
-
-def visible_devices() -> tuple[str, ...]:
-    """CUDA devices that JAX would use: each cell gets one, else all cells crowd onto the first."""
-    plugins = ("jax_cuda13_plugin", "jax_cuda12_plugin")
-    if not any(importlib.util.find_spec(plugin) for plugin in plugins):
-        return ()
-    if os.environ.get("JAX_PLATFORMS", "cuda").split(",")[0] not in ("cuda", "gpu"):
-        return ()
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return tuple(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
-    ids = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
-    return tuple(sorted(ids, key=int))
 
 
 class _Book:

@@ -12,13 +12,12 @@ from resinc.errors import InputError
 from resinc.runs.cell import Label, labels_of, read_labels
 from resinc.runs.config import read_config
 from resinc.runs.correct import Correct, read_correct
-from resinc.runs.folder import is_begun
 from resinc.runs.measurements import read_measurements
 from resinc.runs.metrics import read_gradients, read_metrics
 from resinc.runs.provenance import read_provenance
 from resinc.runs.shape import fits
 from resinc.runs.status import CellState, read_status, state_of
-from resinc.runs.sweep import read_plan
+from resinc.runs.sweep import read_folder
 
 
 class Point(NamedTuple):
@@ -110,18 +109,12 @@ def read_sweep(root: str | Path) -> Sweep:
     Raises:
       InputError: there is no sweep.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f"no sweep in {str(root)!r}: there is no such folder")
-    plan = read_plan(root)
-    found = {folder.name for folder in root.iterdir() if is_begun(folder)}
-    names = sorted(plan.cells or found, key=_natural)
-    if not names:
-        raise InputError(f"no sweep in {str(root)!r}: no folder in it holds a run")
+    folder = read_folder(Path(root))
+    cells = folder.plan.cells
     return Sweep(
-        rows=tuple(read_row(root / name, plan.cells.get(name)) for name in names),
-        about=plan.about,
-        left_over=tuple(sorted(found - set(names), key=_natural)),
+        rows=tuple(read_row(folder.root / name, cells.get(name)) for name in folder.names),
+        about=folder.plan.about,
+        left_over=folder.left_over,
     )
 
 
@@ -205,11 +198,3 @@ def _in_order(points: Mapping[int, Point]) -> tuple[Point, ...]:
 
 def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """depth=8 before depth=20."""
-    digits = "".join(c if c.isdigit() else " " for c in name).split()
-    words = "".join(" " if c.isdigit() else c for c in name).split()
-    order = [(0, word) for word in words[:1]]
-    return order + [(int(number), "") for number in digits] + [(0, word) for word in words[1:]]

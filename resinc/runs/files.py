@@ -3,13 +3,15 @@
 import contextlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all: a reader, even after a power cut, finds the old or the new."""
-    part = path.with_name(path.name + ".part")
+    # Of this thread alone: two sweeps may be started at once in one folder.
+    part = path.with_name(f"{os.getpid()}-{threading.get_ident()}-{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
             file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")

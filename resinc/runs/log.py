@@ -9,6 +9,7 @@ from typing import BinaryIO
 from resinc.runs.folder import LOG
 
 _NOISE = re.compile(r"^(-+|\$ .*|For simplicity, JAX has removed.*|jax\.errors\.Simplified.*)$")
+_END_BYTES = 20_000
 
 
 def log_path(workdir: Path) -> Path:
@@ -23,14 +24,27 @@ def open_log(workdir: Path, command: Sequence[str]) -> BinaryIO:
     return log
 
 
+def last_lines(workdir: Path, count: int) -> list[str]:
+    """The last lines that are not empty of the last start; [] where there are none."""
+    return _last_start(workdir)[-count:]
+
+
 def last_words(workdir: Path) -> str:
     """The last line that says something: of a traceback, the exception; "" where there is none."""
-    try:
-        text = log_path(workdir).read_bytes()[-20_000:].decode(errors="replace")
-    except OSError:
-        return ""
-    text = text.rpartition("\n$ ")[2]  # Of the last start only.
-    lines = [line.strip() for line in text.splitlines()[1:]]
-    lines = [line for line in lines if line and not _NOISE.match(line)]
+    lines = [line.strip() for line in _last_start(workdir)]
+    lines = [line for line in lines if not _NOISE.match(line)]
     errors = [line for line in lines if re.match(r"[\w.: ]*([Ee]rror|Exception|Interrupt)\b", line)]
     return (errors or lines or [""])[-1]
+
+
+def _last_start(workdir: Path) -> list[str]:
+    """Of the end of the file alone: it is read again and again."""
+    try:
+        with log_path(workdir).open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - _END_BYTES))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return []
+    # The first line is the command that was started, or cut in half.
+    lines = text.rpartition("\n$ ")[2].splitlines()[1:]
+    return [line.rstrip() for line in lines if line.strip()]

@@ -13,6 +13,9 @@ workdir = Path(arguments["workdir"])
 behaviour = json.loads(os.environ["BEHAVIOUR"])[arguments["config.seed"]]
 lock = (workdir / "lock").open("w")
 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+before = workdir / "status.json"
+if before.exists() and json.loads(before.read_text())["state"] == "done":
+    sys.exit(0)
 
 
 def status(state: str, step: int, message: str = "") -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.errors import InputError
+from resinc.launch import LAUNCHERS, local
 from resinc.launch.cell import Cell
 from resinc.launch.local import make_slots
 from resinc.launch.pilot import chosen_rate
@@ -203,6 +205,65 @@ def test_a_signal_lets_children_save_then_exits_with_its_code(tmp_path, number):
     assert json.loads(status.read_text())["state"] == "interrupted"
     assert runs(tmp_path, 1) == []
     assert "['depth=8,seed=0', 'depth=8,seed=1']" in said
+
+
+def test_two_sweeps_of_one_folder_run_no_cell_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("BEHAVIOUR", json.dumps({str(seed): "done" for seed in range(6)}))
+    with ThreadPoolExecutor() as pool:
+        both = [
+            pool.submit(run_sweep, cells(6), tmp_path, workers=2, devices=(), command=command)
+            for _ in range(2)
+        ]
+        summaries = [sweep.result() for sweep in both]
+    assert [len(runs(tmp_path, seed)) for seed in range(6)] == [1] * 6
+    for summary in summaries:
+        assert len(summary.done) + len(summary.running) == 6
+        assert summary.failed == []
+
+
+def test_a_tpu_host_runs_one_process_for_all_its_chips(tmp_path, monkeypatch):
+    (tmp_path / "accel0").touch()
+    monkeypatch.setenv("JAX_PLATFORMS", "tpu,cpu")
+    monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: name == "libtpu")
+    assert local.has_tpu(tmp_path)
+    assert not local.has_tpu(tmp_path / "none")
+    (slot,) = make_slots(0, (), {}, tpu=True)
+    assert not slot.cores
+    with pytest.raises(InputError, match="3 workers on a TPU host: one process takes all"):
+        make_slots(3, (), {}, tpu=True)
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert not local.has_tpu(tmp_path)
+
+
+def test_a_launcher_changes_where_cells_run_and_nothing_else(tmp_path, monkeypatch):
+    """One that runs each job at once, by itself, leaves what the local one leaves."""
+
+    class Alone:
+        workers = 1
+
+        def __init__(self, request):
+            self.environment = local.child_environment(request.root, False)
+
+        def submit(self, jobs, listener):
+            for job in jobs:
+                if listener.admit(job):
+                    listener.started(job)
+                    ran = subprocess.run(
+                        job.command(), env=self.environment, capture_output=True, check=False
+                    )
+                    listener.ended(job, ran.returncode)
+
+    monkeypatch.setitem(LAUNCHERS, "alone", Alone)
+    found = []
+    for launcher in ("local", "alone"):
+        root = tmp_path / launcher
+        summary = sweep(root, monkeypatch, "done", "diverge", "fail", launcher=launcher)
+        rows = [(row.name, row.state, row.step, row.labels) for row in read_rows(root)]
+        found.append((summary.done, summary.diverged, summary.failed, rows))
+    assert found[0] == found[1]
+    with pytest.raises(InputError, match="unknown launcher 'lokal'"):
+        sweep(tmp_path / "x", monkeypatch, "done", launcher="lokal")
+    assert not (tmp_path / "x").exists()
 
 
 def test_last_words_are_the_exception_of_the_last_start(tmp_path):
