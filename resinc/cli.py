@@ -6,12 +6,11 @@ Heavy imports wait until a subcommand needs them, so that `--help` answers at on
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from resinc import commands
+from resinc import commands, sweep_cli, sweep_commands
+from resinc.argument_types import count, path
 from resinc.errors import InputError, outside_cause
-from resinc.file_paths import read_path
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
@@ -186,50 +185,18 @@ def make_parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", required=True, type=path, help="file, ends in .npz")
 
-    command = add(
-        "sweep", commands.run_sweep, "Train all cells of an experiment; skips what is finished."
+    text = "Train all cells of an experiment or of axes; skips what is finished."
+    sweep_cli.add_sweep(
+        add("sweep", sweep_commands.run_sweep, text, takes_config=True, needs_config=False)
     )
-    command.add_argument("experiment", type=path, help="its file, e.g. experiments/degradation.py")
-    add_settings(command)
-    command.add_argument("--root", required=True, type=path, help="folder of all its runs")
-    command.add_argument("--launcher", default="local", help="a key of resinc.launch.LAUNCHERS")
-    command.add_argument(
-        "--workers",
-        type=count,
-        default=0,
-        help="runs at a time (default: one per device or core)",
-    )
-    command.add_argument(
-        "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"
-    )
-
-    command = add(
-        "report", commands.run_report, "Draw the figure, table and page of an experiment's runs."
-    )
-    command.add_argument("experiment", type=path, help="its file, e.g. experiments/degradation.py")
-    command.add_argument("--root", required=True, type=path, help="folder of all its runs")
-    command.add_argument("--out", required=True, type=path, help="folder for the result")
-
-    command = add(
-        "overview",
-        commands.run_overview,
-        "Write one page of all results: hypotheses, outcomes, figures.",
-    )
-    command.add_argument("results", type=path, help="folder that holds a folder per result")
-    command.add_argument("--out", type=path, help="the page (default: index.html in that folder)")
-    command.add_argument(
-        "--readme",
-        type=path,
-        help="a Markdown file, whose matrix is written anew between its marks",
-    )
-
-    command = add(
-        "publish",
-        commands.run_publish,
-        "Copy results made from committed code to where they are kept, and write their page.",
-    )
-    command.add_argument("results", nargs="+", type=path, help="folders that `report` wrote")
-    command.add_argument("--to", required=True, type=path, help="folder of the published results")
+    text = "Show how the runs of a sweep stand, until all have ended."
+    sweep_cli.add_status(add("status", sweep_commands.run_status, text))
+    text = "Draw the figure, table and page of a sweep, by its experiment or by --x."
+    sweep_cli.add_report(add("report", sweep_commands.run_report, text))
+    text = "Write one page of all results: hypotheses, outcomes, figures."
+    sweep_cli.add_overview(add("overview", sweep_commands.run_overview, text))
+    text = "Copy results made from committed code to where they are kept, and write their page."
+    sweep_cli.add_publish(add("publish", sweep_commands.run_publish, text))
 
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
@@ -259,40 +226,3 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 DIR_HELP = "TFDS directory (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)"
-
-
-def path(text: str) -> Path:
-    """The type of every path on the command line."""
-    try:
-        return read_path(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def devices(text: str) -> tuple[str, ...]:
-    """Names of CUDA devices, each once."""
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} leaves a device out between its commas")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} names {twice[0]} more than once: a device takes one run at a time"
-        )
-    return names
-
-
-def count(text: str) -> int:
-    """How many; 0: as many as there are, or as fit."""
-    if not text.strip().isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
-
-
-def add_settings(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the experiment's sweep(), e.g. --set depths=20,56",
-    )

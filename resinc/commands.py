@@ -1,13 +1,11 @@
-"""What each subcommand of `resinc` does; returns the exit status.
+"""What each subcommand of `resinc` does that is about one run, a data set or a network.
 
 Heavy imports wait until a subcommand needs them.
 """
 
 import argparse
-import dataclasses
 import gc
 import os
-import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -191,64 +189,12 @@ def check_platform_apart() -> None:
         raise InputError(said.removeprefix("resinc.errors.InputError: "))
 
 
-def run_sweep(args: argparse.Namespace, rest: list[str]) -> int:
-    from resinc.launch import sweep
-
-    if os.environ.get("JAX_PLATFORMS", "cpu") != "cpu":
-        check_platform_apart()
-    experiment = sweep.load_experiment(args.experiment)
-    cells = list(experiment.sweep(**sweep.settings(experiment.sweep, args.set)))
-    about = {"command": shlex.join(["resinc", *sys.argv[1:]]), "experiment": str(args.experiment)}
-    summary = sweep.run_sweep(cells, args.root, args.workers, args.devices, args.launcher, about)
-    return summary.exit_code
-
-
-def run_report(args: argparse.Namespace, rest: list[str]) -> int:
-    from resinc import report
-    from resinc.launch.sweep import load_experiment
-    from resinc.report.rows import read_sweep
-
-    sweep = read_sweep(args.root)
-    result = load_experiment(args.experiment).report(sweep.rows)
-    if sweep.left_over:
-        names = "; ".join(sweep.left_over)
-        note = f"Left out, because the present plan of the sweep does not have them: {names}."
-        result = dataclasses.replace(result, notes=[*result.notes, note])
-    report.write(result, sweep.rows, args.out, sweep.about)
-    page = show(args.out / "index.html")
-    print(f"{result.answer}\nlook at {page} (figure.png, table.md beside it)")
-    return 0
-
-
-def run_overview(args: argparse.Namespace, rest: list[str]) -> int:
-    from resinc.launch.experiment import load_questions
-    from resinc.report import matrix_markdown, overview
-    from resinc.report.archive import read_results
-    from resinc.report.matrix import matrix
-
-    out, questions = args.out or args.results / "index.html", load_questions()
-    print(f"look at {show(overview.write(args.results, out, questions))}")
-    if args.readme:
-        matrix_markdown.write(args.readme, matrix(questions, read_results(args.results)))
-        print(f"the matrix is written into {show(args.readme)}")
-    return 0
-
-
-def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
-    from resinc.launch.experiment import load_questions
-    from resinc.report.publish import publish
-
-    for path in publish(args.results, args.to, load_questions()):
-        print(f"published {show(path)}")
-    return 0
-
-
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
     from rich.table import Table
 
     from resinc.data.inventory import inventory
     from resinc.data.stored import data_directory
-    from resinc.output import console
+    from resinc.output import console, print_table
 
     table = Table("name", "image", "classes", "train / validation / test", "state", box=None)
     rows = inventory(args.dir)
@@ -257,7 +203,7 @@ def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
         table.add_row(row.name, row.shape, str(row.classes), sizes, row.state)
     screen = console()
     screen.print(f"TFDS directory: {show(data_directory(args.dir))}")
-    screen.print(table, soft_wrap=False)
+    print_table(screen, table)
     for row in rows:
         if row.reason:
             screen.print(f"{row.name} is damaged: {row.reason}")

@@ -57,7 +57,7 @@ def load(path_with_args: str, overrides: Sequence[str] = ()) -> ConfigDict:
         a value of another type than the field's default or out of its range. Names in registries
         are left to `check`.
     """
-    config = _run_recipe(*_split(path_with_args))
+    config = _run_recipe(*split(path_with_args))
     values = dict(flatten(config))
     given = dict(_override(override, values) for override in overrides)
     config.update_from_flattened_dict(given)
@@ -220,7 +220,7 @@ def _run_recipe(path: str, arg: str | None) -> ConfigDict:
     return config.copy_and_resolve_references()
 
 
-def _split(path_with_args: str) -> tuple[str, str | None]:
+def split(path_with_args: str) -> tuple[str, str | None]:
     """Recipe and argument; a colon inside the name of a file that is there does not end it."""
     pieces = path_with_args.split(":")
     for count in range(len(pieces), 0, -1):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
+PIPE_WIDTH = 1000  # Columns.
+
 
 class SurvivingStream:
     """Passes text on until the stream fails; from then on swallows it."""
@@ -85,6 +87,13 @@ def console(stderr: bool = False) -> "Console":
     file = _surviving(sys.stderr if stderr else sys.stdout)
     # A pipe has no width of its own: 80 columns would break the lines.
     return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def print_table(screen: "Console", table: Any) -> None:
+    """Fitted to a terminal; into a pipe, whose width nobody knows, as wide as it is."""
+    if not screen.is_terminal:
+        screen.width = PIPE_WIDTH
+    screen.print(table, soft_wrap=False)
 
 
 def _surviving(stream: Any) -> Any:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from resinc.config import split
 from resinc.errors import InputError
 from resinc.launch.pilot import chosen_rate
 from resinc.registry import did_you_mean
 from resinc.runs.cell import Label
 
 SEED = "--config.seed="
+LONGEST_NAME = 255  # Bytes of a file name, on all usual file systems.
 TASKS = ("train", "measure")  # Subcommands of resinc that fill the folder of a run.
 
 
@@ -21,7 +23,7 @@ class Cell:
     """A recipe, and what is changed in it.
 
     Attributes:
-      config: path of the recipe, e.g. "configs/digits.py".
+      config: path of the recipe, e.g. "configs/digits.py"; what all cells share may follow a colon.
       args: what follows the colon, e.g. {"depth": 56, "block": "plain"}.
       overrides: config fields that tell cells apart, e.g. {"seed": 0, "optimizer.lr": 0.1}.
       shared: config fields set alike in every cell, e.g. {"steps": 160}; not part of the name, so
@@ -59,9 +61,10 @@ class Cell:
 
     @property
     def recipe(self) -> str:
-        """e.g. "configs/digits.py:depth=56,block=plain"."""
-        args = ",".join(f"{name}={_text(value)}" for name, value in self.args.items())
-        return f"{self.config}:{args}" if args else self.config
+        """e.g. "configs/digits.py:depth=56,block=plain"; `config` may hold arguments of its own."""
+        path, own = split(self.config) if ":" in self.config else (self.config, None)
+        args = [own or "", *(f"{name}={_text(value)}" for name, value in self.args.items())]
+        return ":".join(filter(None, [path, ",".join(filter(None, args))]))
 
     @property
     def flags(self) -> list[str]:
@@ -101,11 +104,17 @@ def check_cells(cells: Sequence[Cell]) -> None:
     """Check that no two cells would share a folder, and that each can be started some time.
 
     Raises:
-      InputError: there are no cells, two have one name, one has an unknown task or a label that is
-        no text, number or truth value, it starts from a cell that is not there or from itself, or
-        it has a pilot that is not there or waits for another.
+      InputError: there are no cells, two have one name, one's is too long, one has an unknown task
+        or a label that is no text, number or truth value, it starts from a cell that is not there
+        or from itself, or it has a pilot that is not there or waits for another.
     """
     _check_unique(cells)
+    for cell in cells:
+        if len(cell.name.encode()) > LONGEST_NAME:
+            raise InputError(
+                f"cell {cell.name!r} cannot be the name of a folder: it is longer than "
+                f"{LONGEST_NAME} bytes"
+            )
     by_name = {cell.name: cell for cell in cells}
     for cell in cells:
         if cell.task not in TASKS:

@@ -19,10 +19,18 @@ def read_gradients(workdir: Path) -> Iterator[dict[str, Any]]:
     return read_lines(workdir / GRADIENTS)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file; a line that a killed process left half-written is no object."""
+def read_lines(path: Path, last_bytes: int = 0) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file; a line that a killed process left half-written is no object.
+
+    Args:
+      path: of the file; none where it is missing.
+      last_bytes: of which alone they are read, for who asks again and again; 0: of all.
+    """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if last_bytes:
+                file.seek(max(0, file.seek(0, 2) - last_bytes))
+            content = file.read()
     except OSError:
         return
     yield from (value for _, value in _objects(content))

@@ -1,0 +1,34 @@
+"""Types of what stands on the command line; a mistake is one sentence."""
+
+import argparse
+from pathlib import Path
+
+from resinc.errors import InputError
+from resinc.file_paths import read_path
+
+
+def path(text: str) -> Path:
+    """The type of every path on the command line."""
+    try:
+        return read_path(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def devices(text: str) -> tuple[str, ...]:
+    """Names of CUDA devices, each once."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} leaves a device out between its commas")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names {twice[0]} more than once: a device takes one run at a time"
+        )
+    return names
+
+
+def count(text: str) -> int:
+    """How many; 0: as many as there are, or as fit."""
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)

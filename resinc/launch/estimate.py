@@ -1,0 +1,189 @@
+"""What a sweep will take, before it is started: multiply-adds counted, their rate measured."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from resinc import config as config_lib
+from resinc.launch.cell import Cell
+from resinc.launch.launcher import Job, Launcher
+from resinc.runs.folder import TIMING
+from resinc.runs.log import last_words
+from resinc.runs.metrics import read_lines
+from resinc.runs.status import CellState, read_status, state_of
+
+CALIBRATION_STEPS, WINDOW = 12, 4  # The first window compiles; the last is what counts.
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one cell has to do.
+
+    Attributes:
+      cell: with its name.
+      state: of its folder.
+      step: updates made.
+      steps: updates asked for; 0 of a cell that trains nothing.
+      batch_size: images of an update.
+      multiply_adds: of the network for one image, forwards; 0 of a cell that trains nothing.
+      seconds: spent on it so far.
+    """
+
+    cell: Cell
+    state: CellState
+    step: int
+    steps: int
+    batch_size: int
+    multiply_adds: int
+    seconds: float
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (CellState.DONE, CellState.DIVERGED)
+
+    def amount(self, steps: int) -> float:
+        """Multiply-adds of so many updates, counted forwards."""
+        return float(steps) * self.batch_size * self.multiply_adds
+
+    @property
+    def left(self) -> float:
+        return 0.0 if self.ended else self.amount(self.steps - self.step)
+
+
+class Rate(NamedTuple):
+    """Multiply-adds (forwards) per second of one run while it trains.
+
+    Attributes:
+      value: per second; 0: unknown.
+      source: what was measured, or why it is unknown.
+    """
+
+    value: float
+    source: str
+
+
+def read_work(cells: Sequence[Cell], root: Path, counted: Mapping[str, int]) -> list[Work]:
+    """How the cells stand in the sweep's folder, which may not be there."""
+    found = []
+    for cell in cells:
+        config = config_lib.load(cell.recipe, cell.flags_in(root))
+        status = read_status(root / cell.name)
+        trains = cell.name in counted
+        found.append(
+            Work(
+                cell,
+                state_of(root / cell.name),
+                int(status.get("step", 0)),
+                config.steps if trains else 0,
+                config.batch_size,
+                counted.get(cell.name, 0),
+                float(status.get("seconds", 0.0)),
+            )
+        )
+    return found
+
+
+def rate_of_finished(work: Sequence[Work]) -> Rate | None:
+    """Of the finished cells, compilation and evaluations included: the median."""
+    rates = [
+        w.amount(w.steps) / w.seconds
+        for w in work
+        if w.state == CellState.DONE and w.seconds and w.multiply_adds
+    ]
+    if not rates:
+        return None
+    cells = "1 finished cell" if len(rates) == 1 else f"{len(rates)} finished cells"
+    return Rate(statistics.median(rates), f"median of {cells} of this folder")
+
+
+def calibrate(work: Sequence[Work], make: Callable[[Path], Launcher]) -> Rate:
+    """Train a few steps of the cell of median cost in a folder that is thrown away.
+
+    Args:
+      work: of which those that wait for no other are tried.
+      make: the launcher, for a sweep's folder.
+    """
+    able = [w for w in work if w.multiply_adds and not w.cell.start and not w.cell.pilots]
+    if not able:
+        return Rate(0.0, "there is no cell that could be tried alone")
+    tried = sorted(able, key=lambda w: w.multiply_adds)[len(able) // 2]
+    with tempfile.TemporaryDirectory(prefix="resinc-calibration-") as folder:
+        workdir = Path(folder) / "calibration"
+        short = {
+            "steps": CALIBRATION_STEPS,
+            "log_every_steps": WINDOW,
+            "eval_every_steps": -1,
+            "checkpoint_every_steps": 0,
+            "probes": "()",
+            "probes_at_start": "()",
+        }
+        flags = [f"--config.{name}={value}" for name, value in short.items()]
+        job = Job("calibration", workdir, lambda: [*tried.cell.command(workdir), *flags])
+        make(Path(folder)).submit([job], _Silent())
+        speeds = [x.get("images_per_second", 0.0) for x in read_lines(workdir / TIMING)]
+        if not speeds:
+            said = last_words(workdir) or "it said nothing"
+            return Rate(0.0, f"a calibration of {tried.cell.name} ended without one: {said}")
+    return Rate(
+        speeds[-1] * tried.multiply_adds,
+        f"a calibration of {CALIBRATION_STEPS} steps of {tried.cell.name}, without compilation and "
+        "evaluations",
+    )
+
+
+class _Silent:
+    """A listener that lets everything happen."""
+
+    def ready(self, job: Job) -> bool:
+        return True
+
+    def admit(self, job: Job) -> bool:
+        return True
+
+    def started(self, job: Job) -> None:
+        pass
+
+    def ended(self, job: Job, returncode: int) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
+
+
+def lines(work: Sequence[Work], rate: Rate) -> list[tuple[str, str, str, str, str]]:
+    """A row per cell: name, state, steps, multiply-adds of an image, time left for it."""
+    return [
+        (
+            w.cell.name,
+            "not started" if w.state == CellState.NEW else w.state.value,
+            f"{w.step:,} of {w.steps:,}" if w.steps else "–",
+            f"{w.multiply_adds:,}" if w.multiply_adds else "–",
+            hours(w.left / rate.value) if rate.value and w.left else "–",
+        )
+        for w in work
+    ]
+
+
+def summary(work: Sequence[Work], rate: Rate, workers: int) -> list[str]:
+    """What there is to do as a whole, and what the estimate rests on."""
+    ended = [w for w in work if w.ended]
+    left = sum(w.left for w in work)
+    runs = "1 run" if workers == 1 else f"{workers} runs"
+    said = f"{len(ended)} of {len(work)} cells done"
+    said += f"; {left:.3g} multiply-adds left (forwards, over all images)"
+    if not rate.value:
+        return [said, f"no estimate of the time: {rate.source}"]
+    # The last runs leave workers idle, so no sweep is shorter than its longest cell.
+    wall = max(left / workers, max((w.left for w in work), default=0.0)) / rate.value
+    return [
+        f"{said}: {hours(left / rate.value)} of one run, {hours(wall)} with {runs} at a time",
+        f"rate: {rate.value:.3g} multiply-adds a second, {rate.source}",
+    ]
+
+
+def hours(seconds: float) -> str:
+    """e.g. "2.5 h", "0.02 h"."""
+    return f"{seconds / 3600:.2g} h" if seconds < 36_000 else f"{seconds / 3600:,.0f} h"

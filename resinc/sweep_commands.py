@@ -1,0 +1,176 @@
+"""What the commands about many runs do; each returns the exit status.
+
+Heavy imports wait until a command needs them.
+"""
+
+import argparse
+import dataclasses
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resinc.commands import check_platform_apart
+from resinc.errors import InputError
+from resinc.file_paths import show
+
+if TYPE_CHECKING:
+    from resinc.launch.plan import Plan
+
+RESULTS = Path("runs/results")  # Ignored by git, as all that users make.
+
+
+def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
+    if os.environ.get("JAX_PLATFORMS", "cpu") != "cpu":
+        check_platform_apart()
+    plan = _plan(args, overrides).noted(args.tag, args.note)
+    if args.dry_run:
+        return _dry_run(plan, args)
+    from resinc.launch import sweep
+
+    options = args.workers, args.devices, args.launcher, plan.about
+    return sweep.run_sweep(plan.cells, args.root, *options).exit_code
+
+
+def _plan(args: argparse.Namespace, overrides: list[str]) -> "Plan":
+    """Of the experiment or axes that were typed; else of those that the folder holds."""
+    from resinc.launch import plan
+    from resinc.launch.ablation import Ablation
+
+    command = shlex.join(["resinc", *sys.argv[1:]])
+    axes = Ablation(
+        args.config,
+        tuple(args.axis),
+        tuple(overrides),
+        args.combine,
+        args.seeds,
+        args.samples,
+        args.sample_seed,
+    )
+    of_axes = axes != Ablation("")
+    if args.experiment and of_axes:
+        raise InputError(
+            f"{show(args.experiment)} is an experiment file: --config, --axis and what goes "
+            "with them stand in its place"
+        )
+    if args.set and not args.experiment:
+        raise InputError(f"--set={args.set[0]} is a setting of an experiment: name its file")
+    if of_axes and not args.config:
+        raise InputError("axes, seeds and fields are of a recipe: give --config=configs/...")
+    if args.experiment:
+        typed = plan.of_experiment(str(args.experiment), args.set, command)
+    elif of_axes:
+        typed = plan.of_axes(axes, command)
+    else:
+        return plan.stored(args.root)
+    return typed._replace(about=plan.noted_before(args.root) | typed.about)
+
+
+def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
+    from rich.table import Table
+
+    from resinc.launch import LAUNCHERS, estimate
+    from resinc.launch.cell import check_cells
+    from resinc.launch.count import multiply_adds
+    from resinc.launch.launcher import Request
+    from resinc.launch.sweep import check_configs
+    from resinc.output import console, print_table
+    from resinc.registry import lookup
+
+    def launcher(root: Path):
+        make = lookup(LAUNCHERS, args.launcher, "launcher")
+        return make(Request(root.absolute(), args.workers, args.devices))
+
+    check_cells(plan.cells)
+    check_configs(plan.cells, args.root.absolute())
+    counted = multiply_adds(plan.cells, args.root.absolute())
+    work = estimate.read_work(plan.cells, args.root.absolute(), counted)
+    workers = launcher(args.root).workers
+    rate = estimate.rate_of_finished(work)
+    if rate is None:
+        rate = estimate.calibrate(work, launcher)
+    table = Table("cell", "state", "steps", "multiply-adds", "left", box=None, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for cells in estimate.lines(work, rate):
+        table.add_row(*cells)
+    screen = console()
+    print_table(screen, table)
+    for line in estimate.summary(work, rate, workers):
+        screen.print(line)
+    return 0
+
+
+def run_status(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch import status, status_page
+
+    def write(seen: status.Look) -> None:
+        if args.html:
+            status_page.write(seen, args.html)
+
+    status.follow(args.root, args.once, write)
+    if args.csv:
+        from resinc.report.rows import read_sweep
+        from resinc.report.table import runs_csv
+
+        sweep = read_sweep(args.root)
+        try:
+            args.csv.parent.mkdir(parents=True, exist_ok=True)
+            args.csv.write_text(runs_csv(sweep.rows, sweep.about), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot write {show(args.csv)}: {error.strerror}") from None
+    return 0
+
+
+def run_report(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc import report
+    from resinc.launch.experiment import load_experiment
+    from resinc.report import ablation
+    from resinc.report.rows import read_sweep
+
+    sweep = read_sweep(args.root)
+    choice = ablation.Choice(args.x, args.colour, args.metric)
+    drawn = choice != ablation.Choice()
+    if drawn and args.experiment:
+        raise InputError(
+            f"{show(args.experiment)} has a report of its own: leave it out to draw "
+            f"{' and '.join(filter(None, choice))}"
+        )
+    experiment = args.experiment or ("" if drawn else str(sweep.about.get("experiment", "")))
+    if experiment:
+        result = load_experiment(experiment).report(sweep.rows)
+    else:
+        result = ablation.report(sweep.rows, choice, args.root.absolute().name)
+    if sweep.left_over:
+        names = "; ".join(sweep.left_over)
+        note = f"Left out, because the present plan of the sweep does not have them: {names}."
+        result = dataclasses.replace(result, notes=[*result.notes, note])
+    out = args.out or RESULTS / args.root.absolute().name
+    report.write(result, sweep.rows, out, sweep.about)
+    page = show(out / "index.html")
+    print(f"{result.answer}\nlook at {page} (figure.png, table.md, runs.csv beside it)")
+    return 0
+
+
+def run_overview(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch.experiment import load_questions
+    from resinc.report import matrix_markdown, overview
+    from resinc.report.archive import read_results
+    from resinc.report.matrix import matrix
+
+    out, questions = args.out or args.results / "index.html", load_questions()
+    print(f"look at {show(overview.write(args.results, out, questions))}")
+    if args.readme:
+        matrix_markdown.write(args.readme, matrix(questions, read_results(args.results)))
+        print(f"the matrix is written into {show(args.readme)}")
+    return 0
+
+
+def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.launch.experiment import load_questions
+    from resinc.report.publish import publish
+
+    for path in publish(args.results, args.to, load_questions()):
+        print(f"published {show(path)}")
+    return 0
