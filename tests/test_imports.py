@@ -50,7 +50,8 @@ ALLOWED = {
     | {"resinc.sweep_cli", "resinc.sweep_commands"},
     # It calls every folder that has a subcommand.
     "commands": EVERYWHERE
-    | {"resinc", "resinc.cost", "resinc.data", "resinc.networks", "resinc.train", "resinc.xla"},
+    | {"resinc", "resinc.cost", "resinc.data", "resinc.networks", "resinc.report"}
+    | {"resinc.train", "resinc.xla"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {

@@ -67,7 +67,7 @@ def write(
         "figure.png": figure_lib.to_png(wide),
         "figure.pdf": figure_lib.to_pdf(wide),
         "table.md": table.encode(),
-        "runs.csv": runs_csv(rows).encode(),
+        "runs.csv": runs_csv(rows, about).encode(),
         "index.html": page(
             report, rows, about or {}, figure_lib.to_svg(wide), figure_lib.to_svg(tall)
         ).encode(),

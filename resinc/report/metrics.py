@@ -99,9 +99,12 @@ def _noise(split: str) -> Callable[[Sequence[Row]], float]:
     return of
 
 
-def _loss(rows: Sequence[Row]) -> float | None:
-    point = ended(only(rows), "train")
-    return point.loss if point else None
+def _loss(split: str) -> Callable[[Sequence[Row]], float | None]:
+    def of(rows: Sequence[Row]) -> float | None:
+        point = ended(only(rows), split)
+        return point.loss if point else None
+
+    return of
 
 
 def _gap(rows: Sequence[Row]) -> float | None:
@@ -109,7 +112,14 @@ def _gap(rows: Sequence[Row]) -> float | None:
     return 100 * (test.error - train.error) if train and test else None
 
 
-TRAINING_LOSS = Metric("training loss", _loss, " nats", verb="end at", trained=True)
+def _hours(rows: Sequence[Row]) -> float:
+    return only(rows).seconds / 3600
+
+
+TRAINING_LOSS = Metric("training loss", _loss("train"), " nats", verb="end at", trained=True)
+VALIDATION_LOSS = Metric("validation loss", _loss("validation"), " nats", verb="end at")
+TEST_LOSS = Metric("test loss", _loss("test"), " nats", verb="end at", split="test")
+HOURS = Metric("time over all starts", _hours, " h", verb="take")
 TRAINING_ERROR = Metric(
     "training error",
     _error("train"),
@@ -120,6 +130,18 @@ TRAINING_ERROR = Metric(
     "better",
     noise=_noise("train"),
     loss=TRAINING_LOSS,
+    trained=True,
+    percent=True,
+)
+VALIDATION_ERROR = Metric(
+    "validation error",
+    _error("validation"),
+    " %",
+    " points",
+    "end at",
+    "worse",
+    "better",
+    noise=_noise("validation"),
     trained=True,
     percent=True,
 )

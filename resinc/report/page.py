@@ -163,6 +163,10 @@ def cells(rows: Sequence[Row]) -> Table:
 def measured(rows: Sequence[Row], about: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the runs' own provenance says; values that differ between runs are all listed."""
     facts = [("Command", str(about["command"]))] if about.get("command") else []
+    if about.get("tags"):
+        facts.append(("Tags", ", ".join(about["tags"])))
+    if about.get("note"):
+        facts.append(("Note", str(about["note"])))
     origins = [
         {**row.provenance, **start}
         for row in rows

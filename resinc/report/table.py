@@ -4,7 +4,7 @@ import csv
 import html
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,22 @@ class Table:
         return f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
-def runs_csv(rows: Sequence[Row]) -> str:
-    """One line per cell: config fields that vary, state, final errors (fractions) and losses."""
+def runs_csv(rows: Sequence[Row], about: Mapping[str, Any] | None = None) -> str:
+    """One line per cell, as `pandas.read_csv` takes it.
+
+    Its labels and the config fields in which the cells differ, state, final errors (fractions) and
+    losses, where it ran; the sweep's tags where `about`, of its sweep.json, has some. A label that
+    is called as another column gets "label." before its name.
+    """
     fields = varying(list(rows))
     finals = [f"{split}_{what}" for split in SPLITS for what in ("error", "loss")]
     origin = ["git_commit", "git_dirty", "platform", "device", "device_count", "data_checksum"]
-    header = ["name", *fields, "state", "step", "steps", *finals, "seconds", *origin, "message"]
+    fixed = ["state", "step", "steps", *finals, "seconds", *origin, "message"]
+    tags = (about or {}).get("tags", ())
+    # An axis of a sweep is a label and a field alike.
+    labels = [n for n in dict.fromkeys(n for row in rows for n in row.labels) if n not in fields]
+    called = [f"label.{name}" if name in ("name", "tags", *fixed) else name for name in labels]
+    header = ["name", *called, *fields, *fixed, *(["tags"] if tags else [])]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
@@ -64,9 +74,11 @@ def runs_csv(rows: Sequence[Row]) -> str:
             row.provenance.get("device_count", ""),
             (row.provenance.get("data") or {}).get("checksum", ""),
         ]
+        labelled = [row.labels.get(name, "") for name in labels]
         varied = [_field(name, row.config.get(name, "")) for name in fields]
-        start = [row.name, *varied, row.state, row.step, row.steps]
-        writer.writerow([*start, *values, row.seconds, *origins, row.message])
+        start = [row.name, *labelled, *varied, row.state, row.step, row.steps]
+        end = [row.seconds, *origins, row.message, *([" ".join(tags)] if tags else [])]
+        writer.writerow([*start, *values, *end])
     return out.getvalue()
 
 

@@ -1,0 +1,149 @@
+"""`resinc status`: how the runs of a sweep stand, once or until all have ended."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from resinc import output
+from resinc.duration import duration
+from resinc.launch.view import STYLES
+from resinc.runs.standing import Standing, read_standing
+from resinc.runs.status import CellState
+from resinc.runs.sweep import Folder, read_folder
+
+POLL_SECONDS = 2.0
+COLUMNS = ("run", "state", "step", "error", "images/s", "time left", "host")
+# Who looks wants to see what moves or failed; what has ended or not begun is counted.
+ORDER = (
+    CellState.RUNNING,
+    CellState.FAILED,
+    CellState.UNFINISHED,
+    CellState.DIVERGED,
+    CellState.NEW,
+    CellState.DONE,
+)
+WORDS = {CellState.NEW: "not started"}
+FRAME_LINES = 6  # Of a screen, for all but the rows.
+
+Look = tuple[Folder, list[Standing]]
+
+
+def look(root: Path) -> Look:
+    """The sweep, and its runs as they stand now, those that move first.
+
+    Raises:
+      InputError: there is no sweep.
+    """
+    folder = read_folder(root)
+    found = [read_standing(root / name) for name in folder.names]
+    return folder, sorted(found, key=lambda run: ORDER.index(run.state))
+
+
+def follow(root: Path, once: bool, shown: Callable[[Look], None] = lambda seen: None) -> Look:
+    """Show the runs once, or until all have ended or Ctrl-C is pressed.
+
+    On a terminal the table stays in place; into a pipe goes a line for every run that changes its
+    state, and the table at the end.
+
+    Args:
+      root: of the sweep.
+      once: whether to look a single time.
+      shown: called with all that was seen, every time.
+
+    Raises:
+      InputError: there is no sweep.
+    """
+    console = output.console()
+    seen = look(root)
+    shown(seen)
+    with contextlib.suppress(KeyboardInterrupt), _shown_by(console, once) as show:
+        while not once and not all(run.ended for run in seen[1]):
+            show(seen)
+            time.sleep(POLL_SECONDS)
+            seen = look(root)
+            shown(seen)
+        show(seen)
+    output.print_table(console, draw(seen))
+    return seen
+
+
+@contextlib.contextmanager
+def _shown_by(console: Console, once: bool) -> Iterator[Callable[[Look], None]]:
+    """What shows one look after another: a table in its place, or lines."""
+    if console.is_terminal and not once:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            rows = max(4, console.height - FRAME_LINES)
+            yield lambda seen: live.update(draw(seen, rows), refresh=True)
+        return
+    before: dict[str, CellState] = {}
+
+    def lines(seen: Look) -> None:
+        for run in seen[1]:
+            if before.get(run.name, run.state) != run.state:
+                console.print(Text(f"{_word(run)}  {run.name}  {run.message}".rstrip()))
+            before[run.name] = run.state
+
+    yield lines
+
+
+def draw(seen: Look, rows: int = 0) -> Group:
+    """The table, headed by what the sweep is and followed by its failures.
+
+    Args:
+      seen: by `look`.
+      rows: at most so many; 0: all.
+    """
+    folder, runs = seen
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    shown = runs[:rows] if rows else runs
+    for run in shown:
+        table.add_row(*(Text(text) for text in cells_of(run)), style=STYLES.get(run.state, ""))
+    parts = [Text(line, style="bold") for line in heading(folder, runs)]
+    parts.append(table)  # type: ignore[arg-type]
+    if hidden := Counter(_word(run) for run in runs[len(shown) :]):
+        parts.append(Text("and " + ", ".join(f"{n} {word}" for word, n in hidden.items()), "dim"))
+    if not rows:
+        for run in failures(runs):
+            parts.append(Text(f"\n{run.name} failed: {run.message or 'without a word'}", "red"))
+            parts += [Text(f"  {line}", style="dim") for line in run.log]
+    return Group(*parts)
+
+
+def heading(folder: Folder, runs: Sequence[Standing]) -> list[str]:
+    """What the sweep is called, and how many runs are in which state."""
+    counts = Counter(_word(run) for run in runs)
+    total = ", ".join(f"{n} {word}" for word, n in counts.items() if word != CellState.DONE)
+    done = f"{counts[CellState.DONE]} of {len(runs)} runs done"
+    tags = "".join(f"  [{tag}]" for tag in folder.plan.about.get("tags", ()))
+    note = folder.plan.about.get("note", "")
+    return [
+        f"{folder.root}{tags}",
+        *([note] if note else []),
+        done + (f", {total}" if total else ""),
+    ]
+
+
+def cells_of(run: Standing) -> list[str]:
+    """Below COLUMNS."""
+    error = "" if run.error is None else f"{run.error_of} {100 * run.error:.2f} %"
+    speed = "" if run.images_per_second is None else f"{run.images_per_second:,.0f}"
+    left = "" if run.seconds_left is None else duration(run.seconds_left)
+    step = f"{run.step:,}/{run.steps:,}" if run.steps else ""
+    return [run.name, _word(run), step, error, speed, left, run.host]
+
+
+def failures(runs: Sequence[Standing]) -> list[Standing]:
+    return [run for run in runs if run.state == CellState.FAILED]
+
+
+def _word(run: Standing) -> str:
+    return WORDS.get(run.state, run.state.value)

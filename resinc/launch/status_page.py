@@ -1,0 +1,84 @@
+"""The table of `resinc status` as a page, for a sweep that is watched from elsewhere."""
+
+import html
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+
+from resinc.errors import InputError
+from resinc.launch.status import COLUMNS, Look, cells_of, failures, heading
+from resinc.report.page import scrolling
+from resinc.report.style import CSS
+from resinc.report.table import Table
+
+REFRESH_SECONDS = 10
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+$refresh<title>$title</title>
+<link rel="icon" href="data:,">
+<style>$css
+pre { overflow-x: auto; font: .85rem/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">$title</p>
+<h1>$done</h1>
+$note</header>
+<section aria-labelledby="runs">
+<h2 id="runs">Every run</h2>
+$table
+</section>
+$failed<footer><p>As of $time.</p></footer>
+</main>
+</body>
+</html>
+""")
+
+
+def page(seen: Look) -> str:
+    """As text; it loads itself anew while runs go on."""
+    folder, runs = seen
+    title, *notes, done = heading(folder, runs)
+    going = not all(run.ended for run in runs)
+    table = Table(COLUMNS, [cells_of(run) for run in runs])
+    failed = "".join(
+        f"<h3>{html.escape(run.name)}</h3>\n<p>{html.escape(run.message)}</p>\n"
+        f"<pre>{html.escape(chr(10).join(run.log))}</pre>\n"
+        for run in failures(runs)
+    )
+    return PAGE.substitute(
+        refresh=f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n' if going else "",
+        title=html.escape(title),
+        css=CSS,
+        done=html.escape(done),
+        note="".join(f"<p>{html.escape(note)}</p>\n" for note in notes),
+        table=scrolling(table, "State of every run"),
+        failed=f'<section aria-labelledby="failed">\n<h2 id="failed">Failed</h2>\n{failed}'
+        "</section>\n"
+        if failed
+        else "",
+        time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    )
+
+
+def write(seen: Look, path: Path) -> None:
+    """Whole or not at all: a browser may read it at any moment.
+
+    Raises:
+      InputError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(page(seen), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"cannot write the page {str(path)!r}: {error.strerror}") from None

@@ -1,0 +1,336 @@
+"""The report of any sweep: one number against an axis, in colours and panels by the others."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from resinc.errors import InputError
+from resinc.registry import did_you_mean, lookup
+from resinc.report import metrics
+from resinc.report.arms import ENDED, PILOT, STANDS, names_of_diverged
+from resinc.report.chart import NORMAL, Line, Panel
+from resinc.report.figure import NETWORK_COLOURS, colours
+from resinc.report.metrics import Metric, digits
+from resinc.report.panels import dots
+from resinc.report.report import Report
+from resinc.report.rows import Row, varying
+from resinc.report.table import Table
+
+METRICS: dict[str, Metric] = {
+    "train.error": metrics.TRAINING_ERROR,
+    "validation.error": metrics.VALIDATION_ERROR,
+    "test.error": metrics.TEST_ERROR,
+    "train.loss": metrics.TRAINING_LOSS,
+    "validation.loss": metrics.VALIDATION_LOSS,
+    "test.loss": metrics.TEST_LOSS,
+    "gap": metrics.GAP,
+    "hours": metrics.HOURS,
+}
+FACTS = ("multiply_adds", "parameters")  # Of a network: what its own run counted.
+FEW = 6  # Values of an axis that has a colour or a panel for each.
+MOST_NAMED = 12  # Runs that a note names.
+DECADE = 10.0  # A span of x from which its axis is logarithmic.
+
+
+class Choice(NamedTuple):
+    """What is drawn. Names are those of labels, of config fields or of FACTS; "": chosen.
+
+    Attributes:
+      x: of the axis.
+      colour: of the lines.
+      metric: a key of METRICS; "": train.error.
+    """
+
+    x: str = ""
+    colour: str = ""
+    metric: str = ""
+
+
+class Group(NamedTuple):
+    """Runs that differ in nothing but their seed."""
+
+    values: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+    def numbers(self, metric: Metric) -> list[float]:
+        """Of its runs that have one; those that diverged count as chance."""
+        found = [metric.of([row]) for row in self.rows if row.state in ENDED]
+        return [number for number in found if number is not None]
+
+
+def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
+    """Draw a metric against x, a colour each, a panel for what else differs.
+
+    Every mean is over seeds alone: runs that differ in anything else are never averaged.
+
+    Args:
+      rows: of the plan, in whatever state; pilots are left out.
+      choice: see there; where x or colour is "", the axes are taken as they come: numbers first.
+      title: of the sweep.
+
+    Raises:
+      InputError: no such metric, or nothing of that name differs.
+    """
+    metric = lookup(METRICS, choice.metric or "train.error", "metric")
+    rows = [row for row in rows if not row.labels.get(PILOT)]
+    axes = axes_of(rows)
+    chosen = [name for name in (choice.x, choice.colour) if name]
+    for name in chosen:
+        if all(value_of(row, name) is None for row in rows):
+            raise InputError(
+                f"no run has {name!r}{did_you_mean(name, axes)}: the runs differ in "
+                f"{', '.join(axes) or 'nothing but their seed'}"
+            )
+    x = choice.x or next((a for a in axes if a != choice.colour and _numeric(rows, a)), "")
+    x = x or next((axis for axis in axes if axis != choice.colour), "seed")
+    colour = choice.colour or next((a for a in axes if a != x and _few(rows, a)), "")
+    names = [x, *filter(None, [colour])]
+    others = [axis for axis in axes if axis not in names and not _follows(rows, axis, names)]
+    hidden = [axis for axis in axes if axis not in names and axis not in others]
+    names = [*names, *others, *hidden]
+    groups = grouped(rows, names)
+    joined = all(_few(rows, axis) for axis in hidden)
+    return Report(
+        title=title,
+        answer=_answer(groups, metric, names),
+        panels=_panels(groups, x, colour, others, metric, joined),
+        table=_table(groups, names, metric),
+        caption="Mean over seeds, and every seed as a faint point. "
+        f"{_capital(metric.name)} at the last step; a run that diverged counts as chance.",
+        notes=[*_notes(rows, metric), *(f"Along {x}, {axis} changes too." for axis in hidden)],
+        method=[(_capital(metric.name), "as in the table: of the last step of every run")],
+    )
+
+
+def value_of(row: Row, name: str) -> Any:
+    """A label, else a config field, else a count of the network; None where it has none."""
+    if name in row.labels:
+        return row.labels[name]
+    value = row.config.get(name, row.provenance.get(name) if name in FACTS else None)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def axes_of(rows: Sequence[Row]) -> list[str]:
+    """What tells the runs apart beside their seed: labels, where all have them; else fields."""
+    labels = dict.fromkeys(name for row in rows for name in row.labels)
+    if labels and all(row.labels.keys() == labels.keys() for row in rows):
+        return [n for n in labels if len({repr(row.labels[n]) for row in rows}) > 1]
+    return [name for name in varying(list(rows)) if name not in ("seed", "init_from")]
+
+
+def grouped(rows: Sequence[Row], names: Sequence[str]) -> list[Group]:
+    """Runs by the values of these names, in the order of the values."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(value_of(row, name) for name in names), []).append(row)
+    ordered = sorted(found, key=lambda values: [_order(value) for value in values])
+    return [Group(dict(zip(names, k, strict=True)), tuple(found[k])) for k in ordered]
+
+
+def _numeric(rows: Sequence[Row], name: str) -> bool:
+    values = [value for row in rows if (value := value_of(row, name)) is not None]
+    return bool(values) and all(_is_number(value) for value in values)
+
+
+def _few(rows: Sequence[Row], name: str) -> bool:
+    return len({repr(value_of(row, name)) for row in rows}) <= FEW
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _follows(rows: Sequence[Row], name: str, others: Sequence[str]) -> bool:
+    """Whether the value of one is known from those of others, as in a zip."""
+    known: dict[str, set[str]] = {}
+    for row in rows:
+        known.setdefault(repr([value_of(row, n) for n in others]), set()).add(
+            repr(value_of(row, name))
+        )
+    return all(len(values) == 1 for values in known.values())
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    return (0, float(value), "") if _is_number(value) else (1, 0.0, _text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
+
+
+def _panels(
+    groups: Sequence[Group],
+    x: str,
+    colour: str,
+    others: Sequence[str],
+    metric: Metric,
+    joined: bool,
+) -> list[Panel]:
+    parts = list(dict.fromkeys(tuple(g.values[name] for name in others) for g in groups))
+    split = len(parts) <= FEW
+    joined = joined and split
+    numeric = all(_is_number(group.values[x]) for group in groups)
+    kinds = list(dict.fromkeys(_text(group.values.get(colour)) for group in groups))
+    inks = _inks(kinds)
+    panels = []
+    for part in parts if split else [()]:
+        here = [g for g in groups if not split or tuple(g.values[n] for n in others) == part]
+        title = ", ".join(f"{n} {_text(v)}" for n, v in zip(others, part, strict=False))
+        draw = _lines if numeric else _rows
+        panels.append(draw(title or _capital(metric.name), here, x, colour, inks, metric, joined))
+    return _same_axis(panels, metric) if numeric else panels
+
+
+def _lines(
+    title: str,
+    groups: Sequence[Group],
+    x: str,
+    colour: str,
+    inks: Mapping[str, str],
+    metric: Metric,
+    joined: bool,
+) -> Panel:
+    """Joined by lines, unless points of one colour differ in more than x."""
+    lines = []
+    for kind, ink in inks.items():
+        mine = [g for g in groups if _text(g.values.get(colour)) == kind]
+        label = f"{colour} {kind}" if colour else ""
+        if joined:
+            known = {g.values[x]: numbers for g in mine if (numbers := g.numbers(metric))}
+            lines.append(_means(label, ink, known, NORMAL))
+            continue
+        points = [_means("", ink, {g.values[x]: n}, 0) for g in mine if (n := g.numbers(metric))]
+        lines += [Line(label, ink, width=0, marker="filled"), *points]
+    values = sorted({group.values[x] for group in groups})
+    log = values[0] > 0 and values[-1] / values[0] >= DECADE
+    return Panel(
+        title, _name(x), f"{metric.name} ({metric.unit.strip()})", lines, log,
+        x_ticks=values if joined and len(values) <= 8 else (),
+    )  # fmt: skip
+
+
+def _means(label: str, ink: str, numbers: Mapping[Any, Sequence[float]], width: float) -> Line:
+    """Of the seeds at every x, and each seed as a dot."""
+    means = [statistics.fmean(values) for values in numbers.values()]
+    seeds = [(x, value) for x, values in numbers.items() for value in values]
+    return Line(label, ink, [*numbers], means, dots=seeds, width=width, marker="filled")
+
+
+def _rows(
+    title: str,
+    groups: Sequence[Group],
+    x: str,
+    colour: str,
+    inks: Mapping[str, str],
+    metric: Metric,
+    joined: bool,
+) -> Panel:
+    """Of an x that is no number: a row for each of its values."""
+    names = list(dict.fromkeys(_text(group.values[x]) for group in groups))
+    lines = []
+    for kind, ink in inks.items():
+        values = [
+            [
+                number
+                for g in groups
+                if (_text(g.values[x]), _text(g.values.get(colour))) == (name, kind)
+                for number in g.numbers(metric)
+            ]
+            for name in names
+        ]
+        lines.append(dots(f"{colour} {kind}" if colour else "", ink, values))
+    return Panel(title, f"{metric.name} ({metric.unit.strip()})", "", lines, names=names)
+
+
+def _same_axis(panels: Sequence[Panel], metric: Metric) -> list[Panel]:
+    """One range in all panels, from zero for what cannot fall below."""
+    found = [y for p in panels for line in p.lines for y in [*line.y, *(d[1] for d in line.dots)]]
+    if not found:
+        return list(panels)
+    low, high = (0.0 if metric.percent else min(found)), max(found)
+    pad = 0.08 * (high - low) or 0.5
+    return [
+        panel._replace(y_range=(low - (0.2 * pad if metric.percent else pad), high + pad))
+        for panel in panels
+    ]
+
+
+def _inks(kinds: Sequence[str]) -> dict[str, str]:
+    """Networks keep the colours that they have in every figure."""
+    if all(kind in NETWORK_COLOURS for kind in kinds):
+        return {kind: NETWORK_COLOURS[kind] for kind in kinds}
+    by_place = colours(range(len(kinds)))
+    return {kind: by_place[place] for place, kind in enumerate(kinds)}
+
+
+def _table(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> Table:
+    shown = dict.fromkeys(
+        [metric, *(METRICS[f"{s}.error"] for s in ("train", "validation", "test"))]
+    )
+    header = [*names, "seeds", *(f"{m.name} ({m.unit.strip()})" for m in shown)]
+    lines = [
+        [
+            *(_text(group.values[name]) for name in names),
+            _seeds(group),
+            *(_spread(group.numbers(m)) for m in shown),
+        ]
+        for group in groups
+    ]
+    caption = "Mean ± standard deviation over the seeds that have ended; diverged ones at chance."
+    return Table(header, lines, numeric=1 + len(shown), caption=caption)
+
+
+def _seeds(group: Group) -> str:
+    ended = sum(row.state in ENDED for row in group.rows)
+    return str(ended) if ended == len(group.rows) else f"{ended} of {len(group.rows)}"
+
+
+def _spread(numbers: Sequence[float]) -> str:
+    if not numbers:
+        return "–"
+    mean = f"{statistics.fmean(numbers):.4g}"
+    return f"{mean} ± {statistics.stdev(numbers):.2g}" if len(numbers) > 1 else mean
+
+
+def _answer(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> str:
+    means = {
+        i: statistics.fmean(numbers)
+        for i, group in enumerate(groups)
+        if (numbers := group.numbers(metric))
+    }
+    if not means:
+        return f"No run has ended, so there is no {metric.name} yet."
+
+    def told(place: int) -> str:
+        where = ", ".join(f"{name} {_text(groups[place].values[name])}" for name in names)
+        return f"{digits(means[place])}{metric.unit} at {where}"
+
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    if means[low] == means[high]:
+        return f"{_capital(metric.name)}: {told(low)}{' and everywhere else' * (len(means) > 1)}."
+    return f"{_capital(metric.name)}: from {told(low)} to {told(high)}."
+
+
+def _notes(rows: Sequence[Row], metric: Metric) -> list[str]:
+    notes = []
+    waiting = [row for row in rows if row.state not in ENDED]
+    if waiting:
+        named = "; ".join(f"{row.name} {STANDS[row.state]}" for row in waiting[:MOST_NAMED])
+        more = f"; and {len(waiting) - MOST_NAMED} more" * (len(waiting) > MOST_NAMED)
+        notes.append(f"Missing are {len(waiting)} of {len(rows)} runs: {named}{more}.")
+    if diverged := names_of_diverged(rows):
+        notes.append(f"Diverged, and counted as chance: {'; '.join(diverged)}.")
+    if metric.split == "test":
+        notes.append("Whoever chooses settings by this figure chooses on the test set.")
+    return notes
+
+
+def _name(field: str) -> str:
+    """Of an axis of the figure."""
+    return {"multiply_adds": "multiply-adds of an image"}.get(field, field)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
