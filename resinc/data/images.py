@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 
 class Encoded(NamedTuple):
     """One example as it is stored."""
@@ -39,3 +41,10 @@ class ImageSet(Protocol):
 
     def fingerprint(self) -> str:
         """Of which examples these are, hex; computed within a second, so not of every pixel."""
+
+
+class Part(NamedTuple):
+    """The examples of a split: some of a set, in the order of their ids."""
+
+    images: ImageSet
+    indices: np.ndarray  # int [n], places in `images`.

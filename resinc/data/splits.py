@@ -31,14 +31,8 @@ def load(section: Any) -> Splits:
 
 
 def divide(spec: Spec, train: Split, test: Split, validation_size: int, split_seed: int) -> Splits:
-    """Hold `validation_size` examples of `train` out, by a permutation seeded with `split_seed`.
-
-    Both parts keep the set's own order. RandomState rather than a Generator: NumPy has frozen its
-    stream, so that the split is the same in any version.
-    """
-    order = np.random.RandomState(split_seed).permutation(len(train))
-    held_out = np.sort(order[:validation_size]).astype(np.int64)
-    kept = np.sort(order[validation_size:])
+    """Hold `validation_size` examples of `train` out, as `hold_out` says."""
+    kept, held_out = hold_out(len(train), validation_size, split_seed)
     return Splits(
         train=Split(train.image[kept], train.label[kept]),
         validation=Split(train.image[held_out], train.label[held_out]),
@@ -48,6 +42,16 @@ def divide(spec: Spec, train: Split, test: Split, validation_size: int, split_se
         held_out=held_out,
         checksum=_checksum(train, test),
     )
+
+
+def hold_out(size: int, validation_size: int, split_seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(kept, held out) of `size` examples, by a permutation seeded with `split_seed`.
+
+    int64, sorted: both parts keep the set's own order. RandomState rather than a Generator: NumPy
+    has frozen its stream, so that the split is the same in any version.
+    """
+    order = np.random.RandomState(split_seed).permutation(size).astype(np.int64)
+    return np.sort(order[validation_size:]), np.sort(order[:validation_size])
 
 
 def _validation_size(spec: Spec, asked: int) -> int:

@@ -9,7 +9,7 @@ from tests.data.pictures import encode
 LABELS = {"train": [0, 1, 1, 0, 1, 0, 0], "test": [1, 0, 1]}
 
 
-def prepare(directory):
+def prepare(directory, labels=LABELS):
     """DIRECTORY/flowers/1.2.10; each image has a colour of its own."""
     import tensorflow_datasets as tfds
 
@@ -27,11 +27,11 @@ def prepare(directory):
             )
 
         def _split_generators(self, dl_manager):
-            return {split: self._generate_examples(split) for split in LABELS}
+            return {split: self._generate_examples(split) for split in labels}
 
         def _generate_examples(self, split):
-            for key, label in enumerate(LABELS[split]):
-                colour = (30 * key, 200 * label, 100 * (split == "test"))
+            for key, label in enumerate(labels[split]):
+                colour = (30 * key, 200 * abs(label), 100 * (split == "test"))
                 pixels = np.full((40, 50, 3), colour, np.uint8)
                 yield key, {"image": io.BytesIO(encode(pixels)), "label": label}
 
