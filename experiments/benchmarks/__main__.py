@@ -8,7 +8,7 @@ from experiments.benchmarks.harness import ROOT, Results, read
 from experiments.benchmarks.table import markdown
 
 # Those that others wait for first; the longest last.
-NAMES = ("step", "evaluate", "startup", "compile", "scan", "input", "memory", "curves")
+NAMES = ("step", "evaluate", "startup", "compile", "scan", "input", "decode", "memory", "curves")
 
 
 def main() -> None:

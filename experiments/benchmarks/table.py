@@ -14,6 +14,10 @@ RATIOS = (
     ("scan", "unrolled", "scanned", "scanned / unrolled", "at most", 1.15),
     ("memory", "without", "remat", "time with remat / without", "at most", 1.4),
     ("input", "bare", "fed", "fed / bare", "at most", 1.02),
+    ("decode", "ours", "pillow", "Pillow's time / ours", "at least", 1),
+    ("decode", "ours", "whole", "time of decoding the whole / ours", "", 0),
+    ("decode", "ours", "opencv", "OpenCV's time / ours", "", 0),
+    ("decode", "whole", "opencv resize", "OpenCV's resizing / Pillow's", "", 0),
     ("curves", "former", "now", "now / before", "at most", 0.7),
 )
 BOUNDS = {("startup", "cold"): 8.0, ("startup", "cached"): 4.0, ("compile", "ours"): 5.0}

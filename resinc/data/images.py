@@ -24,7 +24,8 @@ class ImageSet(Protocol):
       classes: names of the k classes; a label is a place in it.
     """
 
-    classes: Sequence[str]
+    @property
+    def classes(self) -> Sequence[str]: ...
 
     def __len__(self) -> int: ...
 
