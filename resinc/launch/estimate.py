@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from resinc import config as config_lib
+from resinc.duration import duration
 from resinc.launch.cell import Cell
 from resinc.launch.launcher import Job, Launcher
 from resinc.runs.folder import TIMING
@@ -161,7 +162,7 @@ def lines(work: Sequence[Work], rate: Rate) -> list[tuple[str, str, str, str, st
             "not started" if w.state == CellState.NEW else w.state.value,
             f"{w.step:,} of {w.steps:,}" if w.steps else "–",
             f"{w.multiply_adds:,}" if w.multiply_adds else "–",
-            hours(w.left / rate.value) if rate.value and w.left else "–",
+            span(w.left / rate.value) if rate.value and w.left else "–",
         )
         for w in work
     ]
@@ -179,11 +180,14 @@ def summary(work: Sequence[Work], rate: Rate, workers: int) -> list[str]:
     # The last runs leave workers idle, so no sweep is shorter than its longest cell.
     wall = max(left / workers, max((w.left for w in work), default=0.0)) / rate.value
     return [
-        f"{said}: {hours(left / rate.value)} of one run, {hours(wall)} with {runs} at a time",
+        f"{said}: {span(left / rate.value)} of one run, {span(wall)} with {runs} at a time",
         f"rate: {rate.value:.3g} multiply-adds a second, {rate.source}",
     ]
 
 
-def hours(seconds: float) -> str:
-    """e.g. "2.5 h", "0.02 h"."""
-    return f"{seconds / 3600:.2g} h" if seconds < 36_000 else f"{seconds / 3600:,.0f} h"
+def span(seconds: float) -> str:
+    """e.g. "2.5 h", "140 h"; of less than an hour "12 min 5 s"."""
+    hours = seconds / 3600
+    return (
+        duration(seconds) if hours < 1 else f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
+    )
