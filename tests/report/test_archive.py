@@ -7,7 +7,7 @@ import pytest
 
 from resinc import report as report_lib
 from resinc.errors import InputError
-from resinc.report import archive, figure
+from resinc.report import archive
 from tests.report import invented
 
 FACTS = [("Command", "resinc sweep x --set a='<b>'"), ("Device", "1 × cpu")]
@@ -40,14 +40,6 @@ def test_heat_map_is_read_as_it_was_written():
     assert [tuple(place) for place in panel.grid.crossed] == invented.GRID.crossed
     assert not panel.empty
     assert panel._replace(grid=panel.grid._replace(values=[[None]])).empty
-
-
-def test_heat_map_crosses_what_diverged_and_leaves_open_what_has_not_run():
-    (ax, _) = figure.draw([invented.MAP], tall=False).axes
-    (mesh,) = ax.collections
-    assert mesh.get_array().mask.tolist() == [[False, False], [False, True], [False, False]]
-    assert mesh.get_clim() == invented.GRID.scale
-    assert {tuple(line.get_xydata()[0]) for line in ax.lines} == {(1.5, 2.5), (1.5, 1.5)}
 
 
 def test_result_shows_what_was_found_and_by_which_rule(tmp_path):
