@@ -91,7 +91,8 @@ def plan(name: str, root: Path, settings: Mapping[str, Any]) -> Plan:
     words = ["resinc", "sweep", f"experiments/{name}.py"]
     for setting, value in settings.items():
         words += ["--set", f"{setting}={value}"]
-    command = shlex.join([*words, "--root", str(root)])
+    # Wherever the runs lie on this machine.
+    command = shlex.join([*words, "--root", f"runs/{root.name}"])
     return Plan(name, list(experiment.sweep(**settings)), experiment.report, command)
 
 
