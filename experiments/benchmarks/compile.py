@@ -27,17 +27,14 @@ def prepare(recipe: str, **fields: Any) -> tuple[Callable[[], None], dict[str, A
     """The worker's: `seconds` to compile and to trace and lower; and what XLA says of memory."""
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     import jax
-    import numpy as np
 
-    from experiments.benchmarks.ours import machine_of
-    from resinc.train.program import training_step
+    from experiments.benchmarks.ours import program_of
 
-    machine, examples, normalizer, state = machine_of(recipe, **fields)
-    ids = machine.replicas.split(np.arange(machine.config.batch_size, dtype=np.int32))
+    program, source, state = program_of(recipe, **fields)
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
-    train: Any = training_step(machine, normalizer)
+    ids = program.replicas.split(source.batch(0))
     cpu, begun = time.process_time(), time.perf_counter()
-    lowered = train.lower(shapes, examples, ids)
+    lowered = program.step.lower(shapes, program.held, ids)
     traced = time.perf_counter()
     compiled = lowered.compile()
     memory = compiled.memory_analysis()

@@ -23,29 +23,25 @@ def prepare(recipe: str, fed: bool, **fields: Any) -> tuple[Callable[[], None], 
     import time
 
     import jax
-    import numpy as np
 
-    from experiments.benchmarks.ours import machine_of
+    from experiments.benchmarks.ours import program_of
     from resinc.data.order import batch_indices
-    from resinc.train.program import training_step
 
-    machine, examples, normalizer, state = machine_of(recipe, **fields)
-    config, split = machine.config, machine.replicas.split
-    train = training_step(machine, normalizer)
-    fixed = split(np.arange(config.batch_size, dtype=np.int32))
+    program, source, state = program_of(recipe, **fields)
+    batch_size = source.batch_size
+    fixed = source.batch(0)
     at = 0
 
     def ids() -> Any:
         nonlocal at
         at += 1
         # Of as many examples as CIFAR-10 has for training; here there are four batches.
-        drawn = batch_indices(config.seed, 45_000, config.batch_size, at)
-        return split(drawn % (4 * config.batch_size))
+        return batch_indices(source.seed, 45_000, batch_size, at) % (4 * batch_size)
 
     def call() -> None:
         nonlocal state
         for _ in range(STEPS):
-            state, _ = train(state, examples, ids() if fed else fixed)
+            state, _ = program.train(state, ids() if fed else fixed)
         jax.block_until_ready(state)
 
     ids()  # The first of an epoch draws its order.

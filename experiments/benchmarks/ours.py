@@ -25,61 +25,49 @@ def configuration(recipe: str, **fields: Any) -> Any:
     return load(recipe, [f"--config.{name}={value}" for name, value in (COMMON | fields).items()])
 
 
-def machine_of(recipe: str, **fields: Any) -> tuple[Any, Any, Any, Any]:
-    """(machine, examples, normalizer, state): as a run has them, with random images."""
+def program_of(recipe: str, **fields: Any) -> tuple[Any, Any, Any]:
+    """(program, source, state): as a run has them, with random images for four batches."""
     prepare_jax(deterministic=True)
     from resinc.data import DATASETS, normalize
+    from resinc.data.source import Examples, Resident
     from resinc.train.assemble import assemble
+    from resinc.train.program import Program
     from resinc.train.state import init_state
-    from resinc.train.step import Examples
 
-    machine = assemble(configuration(recipe, **fields))
-    section = machine.config.data
-    spec = DATASETS[section.name]
+    config = configuration(recipe, **fields)
+    machine = assemble(config)
+    spec = DATASETS[config.data.name]
     random = np.random.RandomState(0)
-    size = 4 * machine.config.batch_size
+    size = 4 * config.batch_size
     images = random.randint(0, 256, (size, *spec.image_shape)).astype(np.uint8)
     labels = random.randint(0, spec.num_classes, size).astype(np.int32)
-    normalizer = normalize.configured(images, section)
-    state = init_state(machine.network, machine.optimizer, spec.image_shape, machine.config.seed)
-    replicate = machine.replicas.replicate
-    return machine, replicate(Examples(images, labels)), normalizer, replicate(state)
+    held, parts = Examples(images, labels), {"train": range(size)}
+    source = Resident(held, parts, config.seed, config.batch_size)
+    program = Program(machine, source, normalize.configured(images, config.data))
+    state = init_state(machine.network, machine.optimizer, spec.image_shape, config.seed)
+    return program, source, program.place(state)
 
 
 def prepare(
     recipe: str, evaluating: bool = False, **fields: Any
 ) -> tuple[Callable[[], None], dict[str, Any]]:
     """A call that makes one step, or evaluates one batch, and waits for it."""
-    machine, examples, normalizer, state = machine_of(recipe, **fields)
+    program, source, state = program_of(recipe, **fields)
     import jax
 
-    from resinc.data import normalize
-    from resinc.ops.loss import OBJECTIVES
-    from resinc.train.program import training_step
-    from resinc.train.step import make_eval_step
-
-    replicas, batch = machine.replicas, machine.config.batch_size
-    ids = replicas.split(np.arange(batch, dtype=np.int32))
     about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params))}
     if evaluating:
-        step = make_eval_step(
-            machine.network,
-            lambda images: normalize.prepare(images, normalizer),
-            replicas,
-            OBJECTIVES[machine.config.objective],
-        )
-        compiled = replicas.map(step, split=(False, False, False, True, True))
-        mask = replicas.split(np.ones(batch, bool))
+        batch = next(source.evaluation("train", source.batch_size))
 
         def evaluate() -> None:
-            jax.block_until_ready(compiled(state.params, state.batch_stats, examples, ids, mask))
+            jax.block_until_ready(program.sums(state, *batch))
 
         return evaluate, about
-    train = training_step(machine, normalizer)
+    batch = source.batch(0)
 
     def call() -> None:
         nonlocal state
-        state, _ = train(state, examples, ids)
+        state, _ = program.train(state, batch)
         jax.block_until_ready(state)
 
     return call, about

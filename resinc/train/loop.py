@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from resinc import config as config_file
 from resinc import data
 from resinc.data import normalize
-from resinc.data.order import batch_indices
+from resinc.data.source import Resident
 from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs import source as sources
@@ -29,12 +29,12 @@ from resinc.runs.lock import held
 from resinc.runs.status import read_status, write_status
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
-from resinc.train.evaluate import Evaluator, Result
+from resinc.train.evaluate import Result, evaluate
 from resinc.train.finite import name_parts
 from resinc.train.initial import check_source, from_run
 from resinc.train.probes import measure
 from resinc.train.profiler import Profiler
-from resinc.train.program import training_step
+from resinc.train.program import Program
 from resinc.train.progress import Meter, RunProgress
 from resinc.train.restore import set_aside, unreadable_scores
 from resinc.train.signals import Stop, stop_on_signal
@@ -103,7 +103,7 @@ def _run(
     seconds_before: float,
     profile_steps: int,
 ) -> Outcome:
-    config, replicas = machine.config, machine.replicas
+    config = machine.config
     begun = time.monotonic()
 
     start, origin = begin.step, begin.provenance
@@ -111,14 +111,11 @@ def _run(
     checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
     write_json(folder / "provenance.json", origin)
     writer = MetricsWriter(folder, start, config.log_gradients)
-    state = replicas.replicate(begin.state)
 
-    # Functions: small sets stay on the device as uint8, so a step takes only indices.
     normalizer = normalize.configured(splits.train.image, config.data)
-
-    train_step = training_step(machine, normalizer)
-    evaluator = Evaluator(machine, splits, normalizer)
-    examples = evaluator.examples  # Those for training come first: their ids are 0 to n-1.
+    source = Resident.of(splits, config.seed, config.batch_size)
+    program = Program(machine, source, normalizer)
+    state = program.place(begin.state)
 
     def status(state: str, step: int, message: str = "") -> None:
         seconds = seconds_before + time.monotonic() - begun
@@ -165,11 +162,8 @@ def _run(
             if not start:
                 measure(machine, splits, normalizer, state, config.probes_at_start, folder)
             for step in range(start + 1, config.steps + 1):
-                ids = batch_indices(
-                    config.seed, len(splits.train.label), config.batch_size, step - 1
-                )
                 with profiler.step(step) as dispatched:
-                    state, report = train_step(state, examples, replicas.split(ids))
+                    state, report = program.train(state, source.batch(step - 1))
                     dispatched.append(report)
                 flush()
                 meter.start(step)
@@ -192,7 +186,7 @@ def _run(
                 results: dict[str, Result] = {}
                 if evaluating:
                     splits_now = ("train", "validation", "test") if last else ("validation", "test")
-                    results = evaluator(state, splits_now)
+                    results = evaluate(program, source, state, splits_now, config.eval_batch_size)
                     for split, result in results.items():
                         if not np.isfinite(result.loss):
                             raise Diverged(step, f"loss on {split}")

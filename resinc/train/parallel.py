@@ -57,9 +57,9 @@ class Replicas:
         """A key of this replica's own, for dropout: its masks are not those of its neighbours."""
         return jax.random.fold_in(key, jax.lax.axis_index(AXIS))
 
-    def split(self, batch: np.ndarray) -> np.ndarray:
-        """[b, ...] -> [d, b/d, ...]."""
-        return batch.reshape(self.count, -1, *batch.shape[1:])
+    def split(self, batch: Any) -> Any:
+        """A pytree of [b, ...] -> [d, b/d, ...]."""
+        return jax.tree.map(lambda leaf: leaf.reshape(self.count, -1, *leaf.shape[1:]), batch)
 
     def replicate(self, tree: Any) -> Any:
         """Put a pytree on every device once; a mapped function then takes it without a copy."""

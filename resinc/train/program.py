@@ -1,37 +1,68 @@
-"""The compiled training step of a config."""
+"""The compiled functions of one config: k steps and an evaluation, over its replicas."""
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
+import numpy as np
 
-from resinc.data import augment
-from resinc.data.normalize import Normalizer
+from resinc.data import augment, normalize
+from resinc.data.source import Source
 from resinc.ops.loss import OBJECTIVES
 from resinc.train.assemble import Machine
-from resinc.train.step import make_train_step
+from resinc.train.state import State
+from resinc.train.step import Report, Sums, make_eval_step, make_train_step
 
 
-def training_step(machine: Machine, normalizer: Normalizer) -> Callable:
-    """`(state, examples, ids int32 [d, b/d]) -> (state, report)`, over the replicas.
+class Program:
+    """Compiles nothing before it is called; moves what it is given to the devices."""
 
-    The state that is given is overwritten.
-    """
-    config = machine.config
+    def __init__(self, machine: Machine, source: Source, normalizer: normalize.Normalizer):
+        config, replicas, gather = machine.config, machine.replicas, source.gather
+        objective = OBJECTIVES[config.objective]
+        self.replicas = replicas
+        self.held = replicas.replicate(source.held)
 
-    def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
-        section = config.data
-        return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
+        def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
+            section = config.data
+            return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
 
-    step = make_train_step(
-        machine.network,
-        machine.optimizer,
-        machine.schedule,
-        augmented,
-        machine.replicas,
-        config.seed,
-        config.log_every_steps,
-        config.model.auxiliary_weight,
-        config.log_gradients,
-        OBJECTIVES[config.objective],
-    )
-    return machine.replicas.map(step, split=(False, False, True), donate=(0,))
+        step = make_train_step(
+            machine.network,
+            machine.optimizer,
+            machine.schedule,
+            augmented,
+            replicas,
+            config.seed,
+            config.log_every_steps,
+            config.model.auxiliary_weight,
+            config.log_gradients,
+            objective,
+        )
+        score = make_eval_step(
+            machine.network,
+            lambda images: normalize.prepare(images, normalizer),
+            replicas,
+            objective,
+        )
+
+        def one_step(state: State, held: Any, moved: Any) -> tuple[State, Report]:
+            return step(state, gather(held, moved))
+
+        def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
+            return score(params, batch_stats, gather(held, moved), mask)
+
+        self.step = replicas.map(one_step, split=(False, False, True), donate=(0,))
+        self._sums = replicas.map(sums, split=(False, False, False, True, True))
+
+    def place(self, state: Any) -> Any:
+        """Put a state, or what an evaluation needs of one, on every device."""
+        return self.replicas.replicate(state)
+
+    def train(self, state: State, moved: Any) -> tuple[State, Report]:
+        """A step with what `Source.batch` gave. The state that is given is overwritten."""
+        return self.step(state, self.held, self.replicas.split(moved))
+
+    def sums(self, state: Any, moved: Any, mask: np.ndarray) -> Sums:
+        """Of one batch of `Source.evaluation`, whose size the replicas divide."""
+        split = self.replicas.split
+        return self._sums(state.params, state.batch_stats, self.held, split(moved), split(mask))

@@ -6,21 +6,14 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
+from resinc.data.source import Batch
 from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
 from resinc.probes.gradients import norms, relative_updates
 from resinc.train.finite import nonfinite_parts
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
-
-
-class Examples(NamedTuple):
-    """A set that fits the device, held there as it is: augmentation follows inside the step."""
-
-    image: jax.Array | np.ndarray  # uint8 [n, h, w, c].
-    label: jax.Array | np.ndarray  # int32 [n].
 
 
 class Report(NamedTuple):
@@ -56,8 +49,8 @@ def make_train_step(
     auxiliary_weight: float = 0.0,
     log_gradients: bool = False,
     objective: Objective = OBJECTIVES["classify"],
-) -> Callable[[State, Examples, jax.Array], tuple[State, Report]]:
-    """Return `train_step(state, examples, ids int32 [b/d]) -> (state, report)`.
+) -> Callable[[State, Batch], tuple[State, Report]]:
+    """Return `train_step(state, batch [b/d]) -> (state, report)`.
 
     `augment(images u8 [b, h, w, c], ids, key) -> float32 [b, h, w, c]` draws by example, from a key
     that depends on seed and step alone: neither the replica nor their number enters. Dropout and
@@ -69,10 +62,9 @@ def make_train_step(
     besides; the loss that is reported is that of the network's own output.
     """
 
-    def train_step(state: State, examples: Examples, ids: jax.Array) -> tuple[State, Report]:
+    def train_step(state: State, batch: Batch) -> tuple[State, Report]:
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), state.step)
-        images = augment(examples.image[ids], ids, key)
-        labels = examples.label[ids]
+        images, labels = augment(batch.image, batch.id, key), batch.label
         dropout_key = replicas.own_key(key)
 
         def loss_of(params: Any) -> tuple[jax.Array, Any]:
@@ -143,24 +135,24 @@ def make_eval_step(
     prepare: Callable,
     replicas: Replicas,
     objective: Objective = OBJECTIVES["classify"],
-) -> Callable[[Any, Any, Examples, jax.Array, jax.Array], Sums]:
-    """Return `eval_step(params, batch_stats, examples, ids int32 [b/d], mask bool [b/d]) -> Sums`.
+) -> Callable[[Any, Any, Batch, jax.Array], Sums]:
+    """Return `eval_step(params, batch_stats, batch [b/d], mask bool [b/d]) -> Sums`.
 
     `prepare(images u8) -> float32` normalises without augmentation; masked examples count nothing.
     """
 
-    def eval_step(params, batch_stats, examples, ids, mask) -> Sums:
-        images = prepare(examples.image[ids])
+    def eval_step(params, batch_stats, batch, mask) -> Sums:
+        images = prepare(batch.image)
         variables = {"params": params, "batch_stats": batch_stats}
         outputs: Any = network.apply(variables, images, train=False)
-        loss, error = objective.score(outputs, images, examples.label[ids])
+        loss, error = objective.score(outputs, images, batch.label)
         errors = jnp.where(mask, error, 0)
         loss, error, seen, id_sum = replicas.sum(
             (
                 jnp.sum(jnp.where(mask, loss, 0)),
                 jnp.sum(errors),
                 jnp.sum(mask.astype(jnp.int32)),
-                jnp.sum(jnp.where(mask, ids.astype(jnp.uint32) + 1, 0)),
+                jnp.sum(jnp.where(mask, batch.id.astype(jnp.uint32) + 1, 0)),
             )
         )
         return Sums(loss, error, seen, id_sum, replicas.gather(errors))

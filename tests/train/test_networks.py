@@ -12,6 +12,7 @@ import pytest
 from configs import base
 from resinc import networks
 from resinc.blocks import BLOCKS
+from resinc.data.source import Batch
 from resinc.networks import NETWORKS
 from resinc.networks.head import head
 from resinc.networks.inception_resnet import V2
@@ -22,7 +23,7 @@ from resinc.ops.layers import Layers
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, init_state
-from resinc.train.step import Examples, make_train_step
+from resinc.train.step import make_train_step
 
 pytestmark = pytest.mark.usefixtures("uncached")
 
@@ -136,7 +137,7 @@ def after_one_step(case: str, scan: bool, dtype: str) -> State:
     replicas = Replicas("pmap", REPLICAS)
     step = replicas.map(
         make_train_step(network, optimizer(), lambda step: 0.1, scale, replicas, 0, 1, 0.3),
-        split=(False, False, True),
+        split=(False, True),
     )
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (BATCH, pixels, pixels, 3)).astype(np.uint8)
@@ -144,8 +145,7 @@ def after_one_step(case: str, scan: bool, dtype: str) -> State:
     state = converted(start(case), stack) if scan else start(case)
     state, _ = step(
         replicas.replicate(state),
-        replicas.replicate(Examples(images, labels)),
-        replicas.split(np.arange(BATCH, dtype=np.int32)),
+        replicas.split(Batch(images, labels, np.arange(BATCH, dtype=np.int32))),
     )
     return jax.device_get(converted(state, unstack))
 

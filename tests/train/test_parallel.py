@@ -9,20 +9,22 @@ import pytest
 
 from configs import base
 from resinc import networks
+from resinc.data.source import Batch
 from resinc.errors import InputError
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import AXIS, Replicas, make_replicas
 from resinc.train.state import init_state
-from resinc.train.step import Examples, make_eval_step, make_train_step
+from resinc.train.step import make_eval_step, make_train_step
 
 SIZE, BATCH = 40, 16
 
 
 @functools.cache
-def examples() -> Examples:
+def examples() -> Batch:
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (SIZE, 8, 8, 3)).astype(np.uint8)
-    return Examples(images, random.randint(0, 10, SIZE).astype(np.int32))
+    labels = random.randint(0, 10, SIZE).astype(np.int32)
+    return Batch(images, labels, np.arange(SIZE, dtype=np.int32))
 
 
 def scale(images, ids=None, key=None):
@@ -47,20 +49,16 @@ def after_two_steps(backend: str, count: int, sync: bool):
     replicas = Replicas(backend, count)
     state = replicas.replicate(init_state(network, optimizer, (8, 8, 3), seed=3))
     step = replicas.map(
-        make_train_step(network, optimizer, schedule, scale, replicas, 3, 2),
-        split=(False, False, True),
+        make_train_step(network, optimizer, schedule, scale, replicas, 3, 2), split=(False, True)
     )
-    held = replicas.replicate(examples())
     for start in (0, 8):
-        ids = np.arange(start, start + BATCH, dtype=np.int32)
-        state, report = step(state, held, replicas.split(ids))
+        batch = Batch(*(leaf[start : start + BATCH] for leaf in examples()))
+        state, report = step(state, replicas.split(batch))
     evaluate = replicas.map(
-        make_eval_step(network, scale, replicas), split=(False, False, False, True, True)
+        make_eval_step(network, scale, replicas), split=(False, False, True, True)
     )
-    ids = np.arange(SIZE, dtype=np.int32)
-    sums = evaluate(
-        state.params, state.batch_stats, held, replicas.split(ids), replicas.split(ids < 37)
-    )
+    masked = replicas.split((examples(), examples().id < 37))
+    sums = evaluate(state.params, state.batch_stats, *masked)
     # In one row, whatever the replicas.
     return jax.device_get((state, report, sums._replace(errors=sums.errors.ravel())))
 
