@@ -21,6 +21,9 @@ FIELDS: Fields = {
     "steps": (64_000, Integer(least=1)),  # Optimizer updates.
     "batch_size": (128, Integer(least=1)),  # Global, examples; divisible by the replica count.
     "eval_batch_size": (512, Integer(least=1)),  # Global; any size, evaluation pads and masks.
+    # Of one call of the compiled function: fewer calls, the same bits, logged and saved at the same
+    # steps; up to so many steps pass before a signal is heard.
+    "steps_per_call": (1, Integer(least=1, most=10_000)),
     "objective": ("classify", KeyOf("resinc.ops.loss.OBJECTIVES")),
     "init_extra": ("", OneOf(("", "identity"))),  # Blocks that init_from's run has not; "": refuse.
     "init_from": ("", TEXT),  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.

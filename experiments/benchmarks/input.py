@@ -41,7 +41,7 @@ def prepare(recipe: str, fed: bool, **fields: Any) -> tuple[Callable[[], None], 
     def call() -> None:
         nonlocal state
         for _ in range(STEPS):
-            state, _ = program.train(state, ids() if fed else fixed)
+            state, _ = program.train(state, [ids() if fed else fixed])
         jax.block_until_ready(state)
 
     ids()  # The first of an epoch draws its order.

@@ -67,7 +67,7 @@ def prepare(
 
     def call() -> None:
         nonlocal state
-        state, _ = program.train(state, batch)
+        state, _ = program.train(state, [batch])
         jax.block_until_ready(state)
 
     return call, about

@@ -1,7 +1,7 @@
-"""Take the probes of a run and write what they measured."""
+"""Take the probes of a run."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from resinc import data, networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
-from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.train.assemble import Machine
 from resinc.train.state import State
 
@@ -23,9 +22,8 @@ def measure(
     normalizer: normalize.Normalizer,
     state: State,
     names: Sequence[str],
-    folder: Path,
-) -> None:
-    """Add {probe: {step: value}} to the run's measurements.json.
+) -> dict[str, Any]:
+    """{probe: what it measured}.
 
     Args:
       machine: of the run.
@@ -33,10 +31,9 @@ def measure(
       normalizer: of the training split.
       state: its weights are measured, replicated or not.
       names: keys of PROBES.
-      folder: workdir of the run.
     """
     if not names:
-        return
+        return {}
     section, classes = machine.config.model, splits.spec.num_classes
 
     def examples(split: data.Split, most: int) -> tuple[jax.Array, jax.Array]:
@@ -55,7 +52,4 @@ def measure(
         batch=examples(splits.train, BATCH_EXAMPLES),
         test=examples(splits.test, TEST_EXAMPLES),
     )
-    found = read_measurements(folder)
-    for name in names:
-        found.setdefault(name, {})[str(int(state.step))] = PROBES[name].measure(subject)
-    write_measurements(folder, found)
+    return {name: PROBES[name].measure(subject) for name in names}

@@ -1,9 +1,9 @@
 """`resinc train --profile`: what the machine does in a few steps, for TensorBoard or Perfetto."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jax
 
@@ -16,28 +16,36 @@ class Profiler:
     After the warm-up where there are enough steps for both.
     """
 
-    def __init__(self, folder: Path, start: int, end: int, count: int):
-        self._folder = folder
+    def __init__(self, folder: Path, start: int, end: int, count: int, say: Callable[[str], None]):
+        """`say` is called with what the user should know, once it is known."""
+        self._folder, self._say = folder, say
         self._first = max(start, min(start + WARM_UP, end - count)) + 1
         self._last = min(self._first + count - 1, end)
         self._recording = False
-        self.said = ""  # What the user should know, once it is known.
 
-    @contextmanager
-    def step(self, step: int) -> Iterator[list[Any]]:
-        """Around the dispatch of a step; what is put into the list is waited for after the last."""
-        if self._first <= step <= self._last and not self._recording:
+    @contextlib.contextmanager
+    def call(self, steps: range) -> Iterator[list[Any]]:
+        """Around the dispatch of steps; what is put into the list is waited for after the last."""
+        wanted = max(steps[0], self._first) <= min(steps[-1], self._last)
+        if wanted and not self._recording:
             jax.profiler.start_trace(self._folder, create_perfetto_trace=True)
-            self._recording = True
+            self._recording, self._first = True, steps[0]
         results: list[Any] = []
-        with jax.profiler.StepTraceAnnotation("step", step_num=step):
+        with jax.profiler.StepTraceAnnotation("step", step_num=steps[0]):
             yield results
-        if self._recording and step == self._last:
+        if self._recording and steps[-1] >= self._last:
             jax.block_until_ready(results)
-            self.close()
-            self.said = f"profile of steps {self._first} to {self._last}: {self._folder}"
+            self._stop()
+            self._say(f"profile of steps {self._first} to {steps[-1]}: {self._folder}")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(Exception):  # It would hide the one above.
+            self._stop()
+
+    def _stop(self) -> None:
         if self._recording:
             self._recording = False
             jax.profiler.stop_trace()

@@ -1,5 +1,6 @@
 """The compiled functions of one config: k steps and an evaluation, over its replicas."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -46,21 +47,34 @@ class Program:
         )
 
         def one_step(state: State, held: Any, moved: Any) -> tuple[State, Report]:
-            return step(state, gather(held, moved))
+            state, report = step(state, gather(held, moved))
+            return state, jax.tree.map(lambda leaf: leaf[None], report)
+
+        def many_steps(state: State, held: Any, moved: Any) -> tuple[State, Report]:
+            return jax.lax.scan(lambda state, one: step(state, gather(held, one)), state, moved)
 
         def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
             return score(params, batch_stats, gather(held, moved), mask)
 
         self.step = replicas.map(one_step, split=(False, False, True), donate=(0,))
+        self._steps = replicas.map(many_steps, split=(False, False, True), donate=(0,))
         self._sums = replicas.map(sums, split=(False, False, False, True, True))
 
     def place(self, state: Any) -> Any:
         """Put a state, or what an evaluation needs of one, on every device."""
         return self.replicas.replicate(state)
 
-    def train(self, state: State, moved: Any) -> tuple[State, Report]:
-        """A step with what `Source.batch` gave. The state that is given is overwritten."""
-        return self.step(state, self.held, self.replicas.split(moved))
+    def train(self, state: State, moved: Sequence[Any]) -> tuple[State, Report]:
+        """k steps, with what `Source.batch` gave for each; the reports are [k] each.
+
+        The state that is given is overwritten.
+        """
+        each = [self.replicas.split(one) for one in moved]
+        if len(each) == 1:
+            return self.step(state, self.held, each[0])
+        # [d, k, b/d, ...].
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves, 1), *each)
+        return self._steps(state, self.held, stacked)
 
     def sums(self, state: Any, moved: Any, mask: np.ndarray) -> Sums:
         """Of one batch of `Source.evaluation`, whose size the replicas divide."""

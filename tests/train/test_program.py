@@ -62,7 +62,7 @@ def test_batches_that_move_whole_give_the_bits_of_those_that_lie_on_the_device(r
     for kind in (lambda source: source, Streamed):
         program, source, state = begun(kind, parallel__replicas=replicas)
         for step in range(2):
-            state, report = program.train(state, source.batch(step))
+            state, report = program.train(state, [source.batch(step)])
         results = evaluate(program, source, state, ("validation", "test"), 100)
         assert [result.seen for result in results.values()] == [157, 360]
         ends.append(jax.device_get((state, report, results)))

@@ -122,3 +122,13 @@ def test_other_seed_ends_elsewhere(uninterrupted):
     assert process.returncode == 0, output
     with pytest.raises(AssertionError):
         assert_same_end(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("most", [3, 5])
+def test_many_steps_a_call_give_the_bits_of_one(uninterrupted, most):
+    """Calls of 5 span log windows of 4; of 3, they leave two single steps before each checkpoint."""
+    folder = uninterrupted.parent / f"calls-{most}"
+    process = start(folder, steps_per_call=most)
+    output = process.communicate()[0].decode()
+    assert process.returncode == 0, output
+    assert_same_end(folder, uninterrupted)

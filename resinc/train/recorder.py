@@ -1,0 +1,228 @@
+"""The files of one run, and what its user sees: all that the loop has to tell goes through here."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from resinc import config as config_file
+from resinc.errors import outside_cause
+from resinc.probes.gradients import by_layer
+from resinc.runs.correct import Correct, write_correct
+from resinc.runs.files import write_json
+from resinc.runs.measurements import read_measurements, write_measurements
+from resinc.runs.status import write_status
+from resinc.train import due
+from resinc.train.checkpoint import Checkpoints
+from resinc.train.evaluate import Result
+from resinc.train.finite import name_parts
+from resinc.train.progress import Meter, RunProgress
+from resinc.train.restore import set_aside, unreadable_scores
+from resinc.train.start import Start
+from resinc.train.state import State
+from resinc.train.step import Report
+from resinc.train.writer import MetricsWriter
+
+
+class Outcome(NamedTuple):
+    """How a run ended: done, diverged, or interrupted by `signal_number`."""
+
+    state: str
+    step: int
+    message: str = ""
+    signal_number: int = 0
+
+
+class Diverged(Exception):
+    """The run holds numbers no longer."""
+
+    def __init__(self, step: int, what: str):
+        super().__init__(f"non-finite at step {step}: {what}")
+        self.step = step
+
+
+class Recorder:
+    """Metrics, TensorBoard, progress, status, measurements and checkpoints of a run.
+
+    A context manager: however its block is left, the status says how, and all is on the disk that
+    a resumed run goes on from. `Diverged` ends the block quietly. At a checkpoint the metrics up to
+    it reach the disk first: what a resumed run finds is then never behind its state, and what is
+    ahead of it is cut off.
+
+    Attributes:
+      outcome: how the run ended, once it has.
+    """
+
+    outcome = Outcome("running", 0)
+
+    def __init__(self, folder: Path, config: ConfigDict, start: Start, seconds_before: float):
+        """Open the files after `start`; `seconds_before` were spent on the run until now."""
+        self._folder, self._config, self._start = folder, config, start
+        self._begun = time.monotonic()
+        self._seconds_before = seconds_before
+        self._step = start.step  # The newest that was dispatched.
+        self._newest: tuple[range, Report] | None = None  # Of a call, not looked at yet.
+        write_json(folder / "config.json", config_file.to_dict(config))
+        set_aside(folder, start.damaged | unreadable_scores(folder))
+        self._checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
+        write_json(folder / "provenance.json", start.provenance)
+        self._writer = MetricsWriter(folder, start.step, config.log_gradients)
+        self._progress = RunProgress(folder.name, start.step, config.steps)
+        self._meter = Meter(config.batch_size)
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        return self
+
+    def begin(self) -> None:
+        """Say that the run goes on, and from where."""
+        self._status("running", self._step)
+        for line in self._start.said:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        self._progress.say(line)
+
+    def report(self, steps: range, reports: Report) -> None:
+        """Take what a call gave, [k] each; log the call before, which is computed by now.
+
+        So the device never waits for a log line.
+        """
+        self._log()
+        self._step, self._newest = steps[-1], (steps, reports)
+        self._meter.start(self._step)
+        self._progress.step(self._step)
+
+    def settle(self) -> None:
+        """Wait for the newest step, log it and see that it left numbers.
+
+        Raises:
+          Diverged: it did not.
+        """
+        newest = self._newest
+        self._log()
+        if newest:
+            _check_finite(_at(jax.device_get(newest[1]), -1))
+
+    def evaluation(self, step: int, results: Mapping[str, Result]) -> float | None:
+        """Log results by split; returns the validation error, by which checkpoints are selected.
+
+        Raises:
+          Diverged: a loss is not finite; nothing was written.
+        """
+        for split, result in results.items():
+            if not np.isfinite(result.loss):
+                raise Diverged(step, f"loss on {split}")
+        for split, result in results.items():
+            self._writer.evaluation(step, split, result.loss, result.error, result.seen)
+        self._progress.evaluation(step, results)
+        return results["validation"].error if "validation" in results else None
+
+    def correct(self, split: str, right: np.ndarray, digest: str) -> None:
+        """Which examples of a split the trained network got right; `digest`: of the examples."""
+        write_correct(self._folder, {split: Correct(right, digest)})
+
+    def measurements(self, step: int, measured: Mapping[str, Any]) -> None:
+        """Add {probe: value} of a step to measurements.json."""
+        if not measured:
+            return
+        known = read_measurements(self._folder)
+        for name, value in measured.items():
+            known.setdefault(name, {})[str(step)] = value
+        write_measurements(self._folder, known)
+
+    def save(self, state: State, validation_error: float | None = None) -> None:
+        """Begin a checkpoint, with the metrics before it."""
+        self._writer.sync()
+        config = config_file.to_dict(self._config)
+        self._checkpoints.save(state, config, self._start.provenance, validation_error)
+        self._meter.restart(self._step)
+
+    def end(self, state: str, step: int, message: str = "", signal_number: int = 0) -> None:
+        """Wait until all is on the disk, and say how the run ended."""
+        self._checkpoints.wait()
+        self._status(state, step, message)
+        self.outcome = Outcome(state, step, message, signal_number)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            if isinstance(error, Diverged):
+                self.say(f"stopped: {error}")
+                self.end("diverged", error.step, str(error))
+            elif isinstance(error, KeyboardInterrupt):
+                self._status("interrupted", self._step, "stopped at once by a second Ctrl-C")
+            elif error:
+                self._failed(error)
+            return isinstance(error, Diverged)
+        finally:
+            for part in (self._checkpoints, self._writer):
+                # All that counts was awaited or flushed: an error here would hide the one above.
+                with contextlib.suppress(Exception):
+                    part.close()
+            self._progress.__exit__(kind, error, traceback)
+
+    def _failed(self, error: BaseException) -> None:
+        cause = outside_cause(error)
+        if cause:
+            self._checkpoints.discard_unfinished()
+            error.add_note(
+                f"{str(self._folder)!r} stopped at step {self._step}; with that mended, the same "
+                "command goes on from its last checkpoint"
+            )
+        with contextlib.suppress(OSError):
+            self._status("failed", self._step, cause or f"{type(error).__name__}: {error}")
+
+    def _log(self) -> None:
+        """Log the newest call, waiting for it to be computed where one of its steps is logged."""
+        newest, self._newest = self._newest, None
+        if newest is None or not any(map(self._is_logged, newest[0])):
+            return
+        steps, reports = newest[0], jax.device_get(newest[1])
+        speed = 0.0
+        for i, step in enumerate(steps):
+            report = _at(reports, i)
+            if self._is_logged(step):
+                _check_finite(report)
+            if self._is_logged(step) and self._config.log_gradients:
+                self._writer.gradients(step, *map(by_layer, report.gradients))
+            if due.logs(self._config, step):
+                # Computed are all steps of the call.
+                speed = self._meter.speed(steps[-1]) or speed
+                self._log_window(step, report, speed)
+
+    def _is_logged(self, step: int) -> bool:
+        return due.logs(self._config, step) or (self._config.log_gradients and step == 1)
+
+    def _log_window(self, step: int, report: Report, speed: float) -> None:
+        loss, error, lr = float(report.loss), float(report.error), float(report.lr)
+        self._writer.train(step, loss, error, lr)
+        if speed:
+            self._writer.timing(step, time.monotonic() - self._begun, speed)
+        self._progress.train(step, loss, error, lr, speed)
+        self._status("running", step)
+
+    def _status(self, state: str, step: int, message: str = "") -> None:
+        seconds = self._seconds_before + time.monotonic() - self._begun
+        write_status(self._folder, state, step, self._config.steps, seconds, message)
+
+
+def _check_finite(report: Report) -> None:
+    """Raise where this step or one before left NaN or infinity."""
+    if report.bad_step >= 0:
+        raise Diverged(int(report.bad_step), name_parts(int(report.bad_parts)))
+
+
+def _at(reports: Report, index: int) -> Report:
+    """The report of one step of a call."""
+    return jax.tree.map(lambda leaf: leaf[index], reports)
