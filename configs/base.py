@@ -60,6 +60,9 @@ FIELDS: Fields = {
     "model.scan": (True, FLAG),  # One compiled block per stage: compile time is flat in n.
     "model.remat": (False, FLAG),  # Recompute blocks in the backward pass: memory for time.
     "model.dtype": ("float32", KeyOf("resinc.networks.options.DTYPES")),  # Of activations alone.
+    # Of products of float32 numbers, as JAX names it: "highest" is float32 on every device; "high"
+    # and "default" are what a GPU or TPU does in less time with fewer digits.
+    "model.matmul_precision": ("highest", OneOf(("highest", "high", "default"))),
     "data.name": ("digits", KeyOf("resinc.data.DATASETS")),
     "data.dir": ("", TEXT),  # TFDS directory; else TFDS_DATA_DIR, else ~/tensorflow_datasets.
     "data.validation_size": (-1, Integer(least=-1)),  # Held out of the training set; -1: its own.

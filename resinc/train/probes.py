@@ -10,6 +10,7 @@ from resinc import data, networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
 from resinc.train.assemble import Machine
+from resinc.train.precision import precisely
 from resinc.train.state import State
 
 # Enough for an error to 0.05 %, few enough to be one batch on any device.
@@ -52,4 +53,5 @@ def measure(
         batch=examples(splits.train, BATCH_EXAMPLES),
         test=examples(splits.test, TEST_EXAMPLES),
     )
-    return {name: PROBES[name].measure(subject) for name in names}
+    precise = precisely(section.matmul_precision)
+    return {name: precise(PROBES[name].measure)(subject) for name in names}

@@ -10,6 +10,7 @@ from resinc.data import augment, normalize
 from resinc.data.source import Source
 from resinc.ops.loss import OBJECTIVES
 from resinc.train.assemble import Machine
+from resinc.train.precision import precisely
 from resinc.train.state import State
 from resinc.train.step import Report, Sums, make_eval_step, make_train_step
 
@@ -56,9 +57,11 @@ class Program:
         def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
             return score(params, batch_stats, gather(held, moved), mask)
 
-        self.step = replicas.map(one_step, split=(False, False, True), donate=(0,))
-        self._steps = replicas.map(many_steps, split=(False, False, True), donate=(0,))
-        self._sums = replicas.map(sums, split=(False, False, False, True, True))
+        precise = precisely(config.model.matmul_precision)
+        stepped = {"split": (False, False, True), "donate": (0,)}
+        self.step = replicas.map(precise(one_step), **stepped)
+        self._steps = replicas.map(precise(many_steps), **stepped)
+        self._sums = replicas.map(precise(sums), split=(False, False, False, True, True))
 
     def place(self, state: Any) -> Any:
         """Put a state, or what an evaluation needs of one, on every device."""

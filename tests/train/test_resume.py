@@ -126,7 +126,7 @@ def test_other_seed_ends_elsewhere(uninterrupted):
 
 @pytest.mark.parametrize("most", [3, 5])
 def test_many_steps_a_call_give_the_bits_of_one(uninterrupted, most):
-    """Calls of 5 span log windows of 4; of 3, they leave two single steps before each checkpoint."""
+    """Calls of 5 span windows of 4; of 3, they leave two single steps before each checkpoint."""
     folder = uninterrupted.parent / f"calls-{most}"
     process = start(folder, steps_per_call=most)
     output = process.communicate()[0].decode()
