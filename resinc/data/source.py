@@ -15,7 +15,7 @@ import numpy as np
 from resinc.data.order import batch_indices, eval_batches
 from resinc.data.spec import Splits
 
-Array = jax.Array | np.ndarray
+Array = Any  # NumPy's before it moves, a jax.Array inside the step.
 
 
 class Batch(NamedTuple):

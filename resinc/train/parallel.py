@@ -122,7 +122,11 @@ def _shard_map(
     function: Callable, count: int, split: Sequence[bool], donate: Sequence[int]
 ) -> Callable:
     def on_shard(*args):
-        return function(*(arg[0] if s else arg for arg, s in zip(args, split, strict=True)))
+        own = (
+            jax.tree.map(lambda leaf: leaf[0], arg) if s else arg
+            for arg, s in zip(args, split, strict=True)
+        )
+        return function(*own)
 
     specs = tuple(PartitionSpec(AXIS) if s else PartitionSpec() for s in split)
     mapped = jax.shard_map(on_shard, mesh=_mesh(count), in_specs=specs, out_specs=PartitionSpec())

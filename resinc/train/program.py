@@ -58,9 +58,9 @@ class Program:
             return score(params, batch_stats, gather(held, moved), mask)
 
         precise = precisely(config.model.matmul_precision)
-        stepped = {"split": (False, False, True), "donate": (0,)}
-        self.step = replicas.map(precise(one_step), **stepped)
-        self._steps = replicas.map(precise(many_steps), **stepped)
+        split, donate = (False, False, True), (0,)
+        self.step = replicas.map(precise(one_step), split=split, donate=donate)
+        self._steps = replicas.map(precise(many_steps), split=split, donate=donate)
         self._sums = replicas.map(precise(sums), split=(False, False, False, True, True))
 
     def place(self, state: Any) -> Any:

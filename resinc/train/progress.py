@@ -1,6 +1,7 @@
 """How a run shows itself: a live bar on a terminal, plain lines when piped."""
 
 import time
+from collections.abc import Mapping
 from typing import Self
 
 from rich.progress import (
@@ -57,7 +58,7 @@ class RunProgress:
             left = passed / (step - self._start) * (self._steps - step)
             self.say(f"step {step:>6}/{self._steps}  {text}  lr {lr:g}  {duration(left)} left")
 
-    def evaluation(self, step: int, results: dict[str, Result]) -> None:
+    def evaluation(self, step: int, results: Mapping[str, Result]) -> None:
         parts = [f"{split} error {100 * r.error:5.2f} %" for split, r in results.items()]
         self.say(f"step {step:>6}/{self._steps}  " + "  ".join(parts))
 
