@@ -14,6 +14,7 @@ from resinc.data import normalize
 from resinc.data.source import Resident
 from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
+from resinc.runs.folder import PROFILE
 from resinc.runs.lock import held
 from resinc.runs.status import read_status
 from resinc.train import due
@@ -60,7 +61,7 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
         initial = from_run(machine, source) if source and not own else None
         start = find_start(machine, splits, initial, folder, ignore)
         recorder = Recorder(folder, machine.config, start, status.get("seconds", 0.0))
-        place = folder / "profile"
+        place = folder / PROFILE
         profiler = Profiler(place, start.step, config.steps, profile_steps, recorder.say)
         return run(machine, splits, start, recorder, profiler)
 

@@ -14,8 +14,10 @@ from ml_collections import ConfigDict
 from resinc import config as config_file
 from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
+from resinc.runs.config import write_config
 from resinc.runs.correct import Correct, write_correct
 from resinc.runs.files import write_json
+from resinc.runs.folder import PROVENANCE
 from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.runs.status import write_status
 from resinc.train import due
@@ -68,10 +70,10 @@ class Recorder:
         self._seconds_before = seconds_before
         self._step = start.step  # The newest that was dispatched.
         self._newest: tuple[range, Report] | None = None  # Of a call, not looked at yet.
-        write_json(folder / "config.json", config_file.to_dict(config))
+        write_config(folder, config)
         set_aside(folder, start.damaged | unreadable_scores(folder))
         self._checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-        write_json(folder / "provenance.json", start.provenance)
+        write_json(folder / PROVENANCE, start.provenance)
         self._writer = MetricsWriter(folder, start.step, config.log_gradients)
         self._progress = RunProgress(folder.name, start.step, config.steps)
         self._meter = Meter(config.batch_size)
