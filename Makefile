@@ -40,8 +40,8 @@ evidence evidence-report: $(VENV)/.installed
 		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
-# it goes on.
-MAP_ROOT ?= runs/map-digits
+# it goes on; `make evidence` shares its runs.
+MAP_ROOT ?= runs/evidence-digits
 map: $(VENV)/.installed
 	$(BIN)/resinc sweep experiments/degradation.py --set pilots=false --set seeds=$(or $(SEEDS),3) --root $(MAP_ROOT) --workers $(WORKERS)
 	$(BIN)/resinc report experiments/degradation.py --root $(MAP_ROOT) --out $(RESULTS)/map-digits

@@ -143,7 +143,8 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     else:
         result = ablation.report(sweep.rows, choice, args.root.absolute().name)
     if sweep.left_over:
-        names = "; ".join(sweep.left_over)
+        few, more = sweep.left_over[:3], len(sweep.left_over) - 3
+        names = "; ".join(few) + f" and {more} more" * (more > 0)
         note = f"Left out, because the present plan of the sweep does not have them: {names}."
         result = dataclasses.replace(result, notes=[*result.notes, note])
     out = args.out or RESULTS / args.root.absolute().name

@@ -8,6 +8,7 @@ import pytest
 
 from experiments import degradation
 from resinc import report
+from resinc.cli import main
 from tests import fabricated
 
 COMMAND = {"command": "resinc sweep experiments/degradation.py --set 'a=<b>'"}
@@ -62,3 +63,15 @@ def test_partial_results_say_so_and_name_what_is_missing(rows, tmp_path):
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "5 of 8 runs done, 1 unfinished, 2 diverged." in text
     assert "non-finite at step 73" in text
+
+
+def test_of_many_runs_that_are_not_in_the_plan_a_few_are_named(tmp_path):
+    """As in the folder that all experiments share."""
+    first, *others = degradation.sweep(depths=(8,), seeds=3)
+    for cell in (first, *others):
+        fabricated.run(tmp_path, cell)
+    fabricated.write(tmp_path / "sweep.json", {"cells": [{"name": first.name}]})
+    out = tmp_path / "out"
+    assert main(["report", "degradation", f"--root={tmp_path}", f"--out={out}"]) == 0
+    text = (out / "table.md").read_text(encoding="utf-8")
+    assert "block=plain,depth=8,seed=2; block=residual,depth=8,seed=0 and 2 more." in text
