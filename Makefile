@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make curves` and `make test`. Both create .venv by themselves.
+# Everything a newcomer needs: `make curves`, `make evidence`, `make test`. Each creates .venv by itself.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -50,4 +50,7 @@ def test_readme_shows_the_matrix_of_what_is_committed():
 @pytest.mark.skipif(not RESULTS, reason="no result is committed")
 def test_page_of_results_shows_what_lies_beside_it():
     text = (FOLDER / "index.html").read_text(encoding="utf-8")
-    assert text == overview.page(list(RESULTS.values()), questions=QUESTIONS)
+    again = overview.page(list(RESULTS.values()), questions=QUESTIONS)
+    # Another version of matplotlib draws other bytes.
+    text, again = (re.sub(r'url\("data:[^"]+"\)', "url()", page) for page in (text, again))
+    assert text == again
