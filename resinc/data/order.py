@@ -42,10 +42,24 @@ def eval_batches(size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.nd
         yield np.where(mask, positions, 0).astype(np.int32), mask
 
 
-@functools.lru_cache(maxsize=8)
+def example_at(seed: int, size: int, position: int) -> int:
+    """The example at one place of the stream that `batch_indices` cuts into batches."""
+    epoch, offset = divmod(position, size)
+    return int(_permutation(seed, size, epoch)[offset])
+
+
 def _permutation(seed: int, size: int, epoch: int) -> np.ndarray:
+    # Of a large set two epochs, as many as a batch may straddle: ImageNet's take 5 MB each.
+    return (_kept if size < 2**20 else _kept_large)(seed, size, epoch)
+
+
+def _draw(seed: int, size: int, epoch: int) -> np.ndarray:
     # RandomState's stream is frozen by NumPy: the order of a run never changes with its version.
     words = [seed % 2**32, seed // 2**32 % 2**32, epoch % 2**32]
     order = np.random.RandomState(words).permutation(size).astype(np.int32)
     order.flags.writeable = False  # The cache hands the same array to every caller.
     return order
+
+
+_kept = functools.lru_cache(maxsize=8)(_draw)
+_kept_large = functools.lru_cache(maxsize=2)(_draw)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resinc.data.order import batch_indices, eval_batches
+from resinc.data.order import _kept_large, batch_indices, eval_batches, example_at
 
 
 def stream(seed, size, batch_size, steps):
@@ -60,3 +60,15 @@ def test_evaluation_counts_every_example_once(size, batch_size):
     counted = [i for indices, mask in batches for i in indices[mask].tolist()]
     assert counted == list(range(size))
     assert all(((i >= 0) & (i < size)).all() for i, _ in batches)
+
+
+def test_example_at_a_position_is_that_of_its_batch():
+    found = [example_at(3, 7, position) for position in range(24)]
+    assert found == batch_indices(3, 7, 24, 0).tolist()
+
+
+def test_order_of_a_large_set_is_kept_for_two_epochs():
+    size = 2**20
+    for epoch in range(5):
+        example_at(0, size, epoch * size)
+    assert _kept_large.cache_info().currsize == 2
