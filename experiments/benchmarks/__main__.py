@@ -8,7 +8,10 @@ from experiments.benchmarks.harness import ROOT, Results, read
 from experiments.benchmarks.table import markdown
 
 # Those that others wait for first; the longest last.
-NAMES = ("step", "evaluate", "startup", "compile", "scan", "input", "decode", "memory", "curves")
+NAMES = (
+    *("step", "evaluate", "startup", "compile", "scan"),
+    *("input", "decode", "stream", "memory", "curves"),
+)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ RATIOS = (
     ("decode", "ours", "whole", "time of decoding the whole / ours", "", 0),
     ("decode", "ours", "opencv", "OpenCV's time / ours", "", 0),
     ("decode", "whole", "opencv resize", "OpenCV's resizing / Pillow's", "", 0),
+    ("stream", "10,000 files", "100,000 files", "100,000 / 10,000", "at most", 1.1),
+    ("stream", "200 files", "400 files", "400 / 200", "", 0),
     ("curves", "former", "now", "now / before", "at most", 0.7),
 )
 BOUNDS = {("startup", "cold"): 8.0, ("startup", "cached"): 4.0, ("compile", "ours"): 5.0}
