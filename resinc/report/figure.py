@@ -73,8 +73,8 @@ def colours(keys: Sequence[int]) -> dict[int, str]:
 
 def draw(panels: Sequence[Panel], tall: bool) -> Figure:
     """Two panels a row, or for narrow screens one: at 900 pixels no letter is below 9 points."""
-    columns = 1 if tall else min(len(panels), 2)
-    rows = math.ceil(len(panels) / columns)
+    columns = 2 if len(panels) > 1 and not tall else 1
+    rows = max(1, math.ceil(len(panels) / columns))  # Of runs of another experiment: none.
     size = (4.6, 4.3 * rows) if tall else (4.7 * columns, 4.4 * rows)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained", facecolor="none")

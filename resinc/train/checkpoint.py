@@ -101,7 +101,8 @@ class Checkpoints:
             return []
         except OSError as error:
             raise InputError(f"{str(self._folder)!r} cannot be read: {error.strerror}") from None
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        numbers = (int(name) for name in names if name.isascii() and name.isdigit())
+        return sorted(number for number in numbers if str(number) in names)  # No "0004".
 
     def validation_error(self, step: int) -> float | None:
         """None where the checkpoint was written without an evaluation.

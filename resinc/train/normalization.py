@@ -78,6 +78,8 @@ def adopt(config: ConfigDict, theirs: Normalization, given: bool) -> tuple[Confi
         check_normalization(kind, mean, std, channels)
     except InputError as error:
         return config, f"data.normalize stays {_shown(ours)}; {trained}, but {error}"
+    if theirs.fields == ours.fields:  # Measured, on another set, which is not here.
+        return config, f"data.normalize stays {_shown(ours)}; {trained}"
     changed = config.copy_and_resolve_references()
     with changed.unlocked():
         changed.data.update(theirs.fields)

@@ -6,7 +6,6 @@ PyTorch, safetensors and h5py are optional: what a file needs is imported when i
 import importlib
 import io
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,6 +80,8 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]
     """
     if path.suffix != ".safetensors":
         raise InputError(f"{str(path)!r} does not end in .safetensors, the format that is written")
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder: name a file to write")
     if not path.parent.is_dir():
         raise InputError(f"no folder {str(path.parent)!r} to write {path.name!r} into")
     safetensors = _optional("safetensors.numpy", path)
@@ -145,6 +146,10 @@ def _safetensors(path: Path, key: str) -> _Read:
         return _optional("safetensors.numpy", path).load_file(path), "", about
     except InputError:
         raise
+    except AttributeError as error:  # It asks NumPy for a type by its name.
+        raise InputError(
+            f"{str(path)!r} has arrays of a type that NumPy has not ({error}): save them as float32"
+        ) from None
     except Exception as error:
         said = "is cut off" if "incomplete" in str(error).lower() else "is damaged"
         raise InputError(f"{str(path)!r} is a safetensors file that {said}: {error}") from None
@@ -158,11 +163,8 @@ def _hdf5(path: Path, key: str) -> _Read:
 def _keras_archive(path: Path, key: str) -> _Read:
     del key
     h5py = _optional("h5py", path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = archive.read("model.weights.h5")
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{str(path)!r} is a damaged Keras archive: {error}") from None
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("model.weights.h5")
     return read_keras(h5py, io.BytesIO(content), path), "", {}
 
 

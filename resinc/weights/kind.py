@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
 from resinc.errors import InputError
@@ -76,6 +77,7 @@ def _kind_of_zip(path: Path) -> str:
             f"write those), but has no end, at {path.stat().st_size} bytes"
         ) from None
     if "model.weights.h5" in names:
+        _refuse_changed(path)
         return KERAS
     if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
         raise InputError(
@@ -88,6 +90,7 @@ def _kind_of_zip(path: Path) -> str:
             "torch.export.load, and torch.save its state_dict"
         )
     if any(name.endswith("/data.pkl") for name in names):
+        _refuse_changed(path)
         return TORCH
     held = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     if names and all(name.endswith(".npy") for name in names):
@@ -95,6 +98,17 @@ def _kind_of_zip(path: Path) -> str:
             f"{str(path)!r} is a NumPy archive (.npz) of {held}: save its arrays as safetensors"
         )
     raise InputError(f"{str(path)!r} is a zip archive of {held or 'nothing'}: unpack it")
+
+
+def _refuse_changed(path: Path) -> None:
+    """Raise where bytes are not those that were written: PyTorch reads them as other weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            changed = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise InputError(f"{str(path)!r} is damaged: {error}") from None
+    if changed:
+        raise InputError(f"{str(path)!r} is damaged: the checksum of {changed!r} in it differs")
 
 
 def _other(path: Path, head: bytes) -> str:

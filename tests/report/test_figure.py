@@ -75,3 +75,9 @@ def test_heat_map_crosses_what_diverged_and_leaves_open_what_has_not_run():
     assert mesh.get_array().mask.tolist() == [[False, False], [False, True], [False, False]]
     assert mesh.get_clim() == invented.GRID.scale
     assert {tuple(line.get_xydata()[0]) for line in ax.lines} == {(1.5, 2.5), (1.5, 1.5)}
+
+
+@pytest.mark.parametrize("tall", [True, False])
+def test_without_panels_the_figure_is_empty(tall):
+    """Of a folder that holds the runs of another experiment."""
+    assert figure.draw([], tall).axes == []

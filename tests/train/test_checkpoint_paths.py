@@ -23,3 +23,10 @@ def test_arrays_come_back_from_a_folder_of_any_name(name, tmp_path):
     back = Checkpoints(folder, read_only=True).restore_state(0, state)
     jax.tree.map(np.testing.assert_array_equal, back, state)
     assert (folder / "checkpoints" / "0").is_dir()
+
+
+def test_folders_of_other_names_are_no_checkpoints(tmp_path):
+    """Copies that a user made; "0004" was taken for 4, and then not found."""
+    for name in ("4", "0012", "4 (copy)", "9.bak", "²", "7.orbax-checkpoint-tmp"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    assert Checkpoints(tmp_path, read_only=True).steps() == [4]

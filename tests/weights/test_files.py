@@ -393,15 +393,38 @@ def test_hdf5_that_lacks_what_it_names_is_a_sentence(write, tmp_path):
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_keras_archive_in_which_bytes_changed_is_a_sentence(compression, tmp_path):
-    pytest.importorskip("h5py", reason="h5py is optional")
+@pytest.mark.parametrize("name", ["model.weights.h5", "archive/data.pkl"])
+def test_an_archive_in_which_bytes_changed_is_refused(name, compression, tmp_path):
+    """PyTorch does not look: it would read other weights."""
     with zipfile.ZipFile(tmp_path / "a", "w", compression) as archive:
-        archive.writestr("model.weights.h5", bytes(range(256)) * 20)
+        archive.writestr(name, bytes(range(256)) * 20)
     content = bytearray((tmp_path / "a").read_bytes())
     for i in range(60, 90):
         content[i] ^= 0xFF
     (tmp_path / "a").write_bytes(content)
-    assert "is a damaged Keras archive" in refused(tmp_path / "a")
+    assert "is damaged: " in refused(tmp_path / "a")
+
+
+def test_a_weight_of_torch_in_which_a_bit_changed_is_refused(torch, tmp_path):
+    torch.save({"a.weight": torch.full((64, 64), 3.0)}, tmp_path / "a")
+    content = bytearray((tmp_path / "a").read_bytes())
+    content[content.find(torch.full((64,), 3.0).numpy().tobytes()) + 2] ^= 1
+    (tmp_path / "a").write_bytes(content)
+    assert "is damaged: the checksum of 'a/data/0' in it differs" in refused(tmp_path / "a")
+
+
+def test_a_type_that_numpy_has_not_is_named(tmp_path):
+    header = json.dumps({"a": {"dtype": "F8_E5M2", "shape": [2, 2], "data_offsets": [0, 4]}})
+    (tmp_path / "a").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
+    assert "float8_e5m2" in refused(tmp_path / "a")
+    assert "save them as float32" in refused(tmp_path / "a")
+
+
+def test_a_folder_in_the_place_of_an_exported_file_is_a_sentence(tmp_path):
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(InputError, match="is a folder: name a file to write"):
+        files.write(tmp_path / "a.safetensors", {}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
 def test_the_only_dense_layer_of_a_keras_file_is_the_head():

@@ -107,6 +107,12 @@ def test_what_was_measured_on_other_images_is_said():
     assert "'pixel_mean' of synthetic instead of 'none': they had" in line
     assert "'pixel_mean' of digits" in line
     assert adopt(digits_config(), theirs, given=False) == (digits_config(), "")
+    same = synthetic_config(data__normalize="pixel_mean")
+    assert adopt(same, theirs, given=False) == (
+        same,
+        "data.normalize stays 'pixel_mean' of synthetic; they had data.normalize 'pixel_mean' of "
+        "digits",
+    )
 
 
 @pytest.mark.parametrize("about", [{}, {"format": "pt"}, {"config": "{}"}, {"config": "no"}])
