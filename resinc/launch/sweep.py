@@ -163,7 +163,8 @@ class _Book:
 
     def ended(self, job: Job, returncode: int) -> None:
         state = state_of(job.workdir)
-        if returncode == 0 and state == CellState.DONE:
+        # Whatever became of this process: refused, since another one had the folder and is done.
+        if state == CellState.DONE:
             self._summary.done.append(job.name)
             self._view.ended(job.name, "done", [])
         elif returncode == 3 or state == CellState.DIVERGED:

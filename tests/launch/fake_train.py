@@ -45,6 +45,9 @@ elif behaviour == "fail":
 elif behaviour == "refuse":
     (workdir / "status.json").unlink()
     sys.exit("resinc: error: depth 9 is not 6n+2")
+elif behaviour == "refuse after done":
+    status("done", 9)
+    sys.exit("resinc: workdir is in use by process 1")
 elif behaviour == "quit":
     os.kill(os.getpid(), signal.SIGTERM)
 elif behaviour == "wait":

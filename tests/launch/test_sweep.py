@@ -221,6 +221,13 @@ def test_two_sweeps_of_one_folder_run_no_cell_twice(tmp_path, monkeypatch):
         assert summary.failed == []
 
 
+def test_a_cell_that_another_process_ended_meanwhile_is_done(tmp_path, monkeypatch):
+    """A process is refused, and when it has said so, the one that kept it out is done."""
+    summary = sweep(tmp_path, monkeypatch, "refuse after done")
+    assert summary.done == ["depth=8,seed=0"]
+    assert state_of(tmp_path / "depth=8,seed=0") == CellState.DONE
+
+
 def test_a_tpu_host_runs_one_process_for_all_its_chips(tmp_path, monkeypatch):
     (tmp_path / "accel0").touch()
     monkeypatch.setenv("JAX_PLATFORMS", "tpu,cpu")
