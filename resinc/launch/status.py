@@ -29,20 +29,27 @@ ORDER = (
     CellState.NEW,
     CellState.DONE,
 )
+FOR_GOOD = (CellState.DONE, CellState.DIVERGED)
 WORDS = {CellState.NEW: "not started"}
-FRAME_LINES = 6  # Of a screen, for all but the rows.
+FRAME_LINES = 12  # Of a screen, for all but the rows.
+MOST_FAILURES = 3  # That are told while the table moves; at the end all are, with their logs.
 
 Look = tuple[Folder, list[Standing]]
 
 
-def look(root: Path) -> Look:
+def look(root: Path, before: Sequence[Standing] = ()) -> Look:
     """The sweep, and its runs as they stand now, those that move first.
+
+    Args:
+      root: of the sweep.
+      before: what was seen before; what had ended for good then is not read again.
 
     Raises:
       InputError: there is no sweep.
     """
     folder = read_folder(root)
-    found = [read_standing(root / name) for name in folder.names]
+    known = {run.name: run for run in before if run.state in FOR_GOOD}
+    found = [known.get(name) or read_standing(root / name) for name in folder.names]
     return folder, sorted(found, key=lambda run: ORDER.index(run.state))
 
 
@@ -67,7 +74,7 @@ def follow(root: Path, once: bool, shown: Callable[[Look], None] = lambda seen: 
         while not once and not all(run.ended for run in seen[1]):
             show(seen)
             time.sleep(POLL_SECONDS)
-            seen = look(root)
+            seen = look(root, seen[1])
             shown(seen)
         show(seen)
     output.print_table(console, draw(seen))
@@ -111,10 +118,9 @@ def draw(seen: Look, rows: int = 0) -> Group:
     parts.append(table)  # type: ignore[arg-type]
     if hidden := Counter(_word(run) for run in runs[len(shown) :]):
         parts.append(Text("and " + ", ".join(f"{n} {word}" for word, n in hidden.items()), "dim"))
-    if not rows:
-        for run in failures(runs):
-            parts.append(Text(f"\n{run.name} failed: {run.message or 'without a word'}", "red"))
-            parts += [Text(f"  {line}", style="dim") for line in run.log]
+    for run in failures(runs)[: MOST_FAILURES if rows else None]:
+        parts.append(Text(f"\n{run.name} failed: {run.message or 'without a word'}", "red"))
+        parts += [Text(f"  {line}", style="dim") for line in run.log if not rows]
     return Group(*parts)
 
 

@@ -119,6 +119,17 @@ def test_it_follows_until_all_have_ended(tmp_path, capsys, monkeypatch):
     assert 'http-equiv="refresh"' not in (tmp_path / "page.html").read_text()
 
 
+def test_what_ended_for_good_is_not_read_again(tmp_path, monkeypatch):
+    sweep_of(tmp_path, done, running, failed)
+    first = status.look(tmp_path)[1]
+    read = []
+    monkeypatch.setattr(
+        status, "read_standing", lambda folder: read.append(folder.name) or first[0]
+    )
+    status.look(tmp_path, first)
+    assert read == [cell(1).name, cell(2).name]
+
+
 def test_ctrl_c_ends_the_watching_and_nothing_else(tmp_path, capsys, monkeypatch):
     sweep_of(tmp_path, running)
 
