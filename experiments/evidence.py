@@ -21,7 +21,7 @@ from resinc.file_paths import show
 from resinc.launch.cell import Cell
 from resinc.launch.experiment import load_experiment
 from resinc.launch.sweep import run_sweep
-from resinc.report import Row, overview
+from resinc.report import Report, Row, overview
 from resinc.report.rows import read_row
 from resinc.runs.cell import Label
 from resinc.runs.status import CellState
@@ -77,11 +77,11 @@ class Plan(NamedTuple):
 
     name: str
     cells: Sequence[Cell]
-    report: Callable[[Sequence[Row]], report.Report]
+    report: Callable[[Sequence[Row]], Report]
     command: str
 
 
-def plan(name: str, root: Path, settings: Mapping[str, Any]) -> Plan:
+def plan_of(name: str, root: Path, settings: Mapping[str, Any]) -> Plan:
     """Load an experiment and ask it for its cells.
 
     Raises:
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = {"dataset": args.dataset, "seeds": args.seeds, "steps": args.steps}
     settings = {name: value for name, value in given.items() if value}
     stages = STAGES[args.dataset]
-    plans = {name: plan(name, root, settings) for name, _ in stages}
+    plans = {name: plan_of(name, root, settings) for name, _ in stages}
     if args.report:
         for name in plans:
             write_report(plans[name], root, results / f"{name}-{suffix}")
@@ -165,6 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if summary.stopped_by:
             return summary.exit_code
         failed |= bool(summary.failed)
+        if failed and not summary.done:
+            return 1  # As where the data set is not there: no later stage would go better.
     return int(failed)
 
 

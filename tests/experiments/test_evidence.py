@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments import evidence
-from experiments.evidence import STAGES, plan, with_what_they_wait_for
+from experiments.evidence import STAGES, plan_of, with_what_they_wait_for
 from resinc.launch.cell import check_cells
 from resinc.launch.sweep import Summary
 from tests import fabricated
@@ -18,7 +18,9 @@ DATASETS = pytest.mark.parametrize("dataset", STAGES)
 def plans():
     """dataset -> experiment -> its plan."""
     return {
-        dataset: {s.experiment: plan(s.experiment, Path("x"), {"dataset": dataset}) for s in stages}
+        dataset: {
+            s.experiment: plan_of(s.experiment, Path("x"), {"dataset": dataset}) for s in stages
+        }
         for dataset, stages in STAGES.items()
     }
 
@@ -64,7 +66,8 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
 
     def run_sweep(cells, root, workers, about):
         begun.append((about["experiment"], root.name, len(cells)))
-        return Summary(stopped_by=signal.SIGTERM if len(begun) == 2 else None, failed=["x"])
+        stopped_by = signal.SIGTERM if len(begun) == 2 else None
+        return Summary(done=["x"], failed=["y"], stopped_by=stopped_by)
 
     monkeypatch.setattr(evidence, "run_sweep", run_sweep)
     words = ["--dataset=cifar10", "--seeds=1", "--steps=600", f"--runs={tmp_path}"]
@@ -74,3 +77,15 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
     assert first == ("gradient", "evidence-cifar10-600-steps", 5 * 2 + 2 * 2 + 6)
     # Plain and residual of 20 and 56 layers, and their pilots.
     assert second == ("degradation", "evidence-cifar10-600-steps", 4 + 4 * 3)
+
+
+def test_where_every_run_of_a_stage_fails_no_other_is_begun(tmp_path, monkeypatch):
+    stages = []
+
+    def run_sweep(cells, root, workers, about):
+        stages.append(about["experiment"])
+        return Summary(failed=[cell.name for cell in cells])
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    assert evidence.main([f"--runs={tmp_path}"]) == 1
+    assert stages == ["degradation"]
