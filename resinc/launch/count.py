@@ -15,6 +15,8 @@ from resinc.launch.cell import Cell
 
 # What leaves the network as it is, and has no rule beyond its own range.
 APART = ("seed", "optimizer", "schedule", "init_from")
+# Half a second each; one process may run several sweeps of the same networks.
+_CHECKED: set[str] = set()
 
 
 def check_networks(cells: Sequence[Cell], root: Path) -> None:
@@ -26,13 +28,12 @@ def check_networks(cells: Sequence[Cell], root: Path) -> None:
     from resinc.train.assemble import assemble
     from resinc.train.parallel import Replicas
 
-    met = set()
     for _, config in _training(cells, root):
         key = _key(config, APART)
-        if key not in met:
+        if key not in _CHECKED:
             _stay_on_cpu()
             assemble(config, Replicas("vmap", 1))
-            met.add(key)
+            _CHECKED.add(key)
 
 
 def multiply_adds(cells: Sequence[Cell], root: Path) -> dict[str, int]:

@@ -70,7 +70,8 @@ def run_sweep(
     check_cells(cells)
     root = Path(root).absolute()
     check_configs(cells, root)
-    check_networks(cells, root)
+    left = [cell for cell in cells if state_of(root / cell.name) != CellState.DONE]
+    check_networks(left, root)
     runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices))
     try:
         root.mkdir(parents=True, exist_ok=True)
