@@ -24,7 +24,12 @@ FIELDS: Fields = {
     # Of one call of the compiled function: fewer calls, the same bits, logged and saved at the same
     # steps; up to so many steps pass before a signal is heard.
     "steps_per_call": (1, Integer(least=1, most=10_000)),
+    # Parts of a replica's batch, computed one after the other for the memory of one; BatchNorm
+    # normalises each by itself.
+    "micro_batches": (1, Integer(least=1)),
     "objective": ("classify", KeyOf("resinc.ops.loss.OBJECTIVES")),
+    # Of the target, spread over all classes in training: Szegedy et al. 2015 (1512.00567), sec. 7.
+    "label_smoothing": (0.0, Number(least=0, below=1)),
     "init_extra": ("", OneOf(("", "identity"))),  # Blocks that init_from's run has not; "": refuse.
     "init_from": ("", TEXT),  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.
     "model.name": ("cifar", KeyOf("resinc.networks.NETWORKS")),
@@ -70,6 +75,9 @@ FIELDS: Fields = {
     "data.split_seed": (0, Integer(least=0, most=2**32 - 1)),
     "data.augment": ("none", KeyOf("resinc.data.augment.AUGMENTATIONS")),
     "data.crop_pad": (4, Integer(least=0)),  # Pixels of zeros on each side before a random crop.
+    # a of the Beta(a, a) that mixes the examples of a pair; 0: off. One of the two at most.
+    "data.mixup": (0.0, Number(least=0)),  # Zhang et al. 2017; theirs for ImageNet: 0.2.
+    "data.cutmix": (0.0, Number(least=0)),  # Yun et al. 2019; theirs: 1.
     # "pixel_mean" or "channel": measured on the training examples; "none": pixels of 0 to 1. With
     # weights of others theirs: "imagenet", "half" (-1 to 1), "caffe", or "given" by the next two.
     "data.normalize": ("pixel_mean", KeyOf("resinc.data.normalize.NORMALIZATIONS")),

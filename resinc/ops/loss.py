@@ -1,5 +1,6 @@
 """What is minimised, and what is reported."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -32,9 +33,17 @@ class Objective(NamedTuple):
     output: Callable[[Shape, int], Shape]
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Softmax cross-entropy in nats per example: [b, k], int [b] -> float32 [b]."""
-    return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
+def cross_entropy(logits: jax.Array, labels: jax.Array, smoothing: float = 0.0) -> jax.Array:
+    """Softmax cross-entropy in nats per example: [b, k], int [b] -> float32 [b].
+
+    With smoothing e the target is 1 - e + e/k for the label and e/k for every other class. Szegedy
+    et al. 2015 (arXiv 1512.00567), section 7.
+    """
+    logits = logits.astype(jnp.float32)
+    if not smoothing:
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
+    return optax.softmax_cross_entropy(logits, targets)
 
 
 def mistakes(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -42,10 +51,12 @@ def mistakes(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return (jnp.argmax(logits, -1) != labels).astype(jnp.float32)
 
 
-def classify(logits: jax.Array, images: jax.Array, labels: jax.Array) -> Score:
+def classify(
+    logits: jax.Array, images: jax.Array, labels: jax.Array, smoothing: float = 0.0
+) -> Score:
     """Cross-entropy and mistakes of logits [b, k]."""
     del images
-    return Score(cross_entropy(logits, labels), mistakes(logits, labels))
+    return Score(cross_entropy(logits, labels, smoothing), mistakes(logits, labels))
 
 
 def reproduce(outputs: jax.Array, images: jax.Array, labels: jax.Array) -> Score:
@@ -66,3 +77,11 @@ OBJECTIVES = {
     "classify": Objective(classify, lambda image, classes: (classes,)),
     "reproduce": Objective(reproduce, lambda image, classes: image),
 }
+
+
+def training_objective(name: str, smoothing: float) -> Objective:
+    """The objective that is minimised: of a classifier with its labels smoothed."""
+    objective = OBJECTIVES[name]
+    if not smoothing:
+        return objective
+    return objective._replace(score=functools.partial(classify, smoothing=smoothing))

@@ -11,11 +11,13 @@ from resinc import config as config_file
 from resinc import data, networks
 from resinc.cost.count import network_cost
 from resinc.data import augment
+from resinc.data.mix import check_mix
 from resinc.data.normalize import check_normalization
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
+from resinc.train.micro_batches import check_micro_batches
 from resinc.train.optimizer import make_optimizer, make_schedule
 from resinc.train.parallel import AXIS, Replicas, make_replicas
 from resinc.xla import check_sums
@@ -61,12 +63,19 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
     if replicas is None:
         parallel = config.parallel
         replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
+        each = config.batch_size // replicas.count
+        check_mix(config.data.mixup, config.data.cutmix, each)
+        check_micro_batches(config.micro_batches, each)
     return Machine(config, replicas, network, schedule, optimizer)
 
 
 def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
     """Compare what the network puts out for an image with what the objective needs; traced."""
     objective = lookup(OBJECTIVES, config.objective, "objective")
+    for field in ("label_smoothing", "data.mixup", "data.cutmix"):
+        value = dict(config_file.flatten(config))[field]
+        if value and config.objective != "classify":
+            raise InputError(f"{field} {value} needs labels, and {config.objective!r} has none")
     images = jax.ShapeDtypeStruct((1, *spec.image_shape), jnp.float32)
     output = jax.eval_shape(
         lambda key, images: network.init_with_output(key, images, train=False)[0],

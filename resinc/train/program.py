@@ -1,14 +1,15 @@
 """The compiled functions of one config: k steps and an evaluation, over its replicas."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from resinc.data import augment, normalize
+from resinc.data import augment, mix, normalize
 from resinc.data.source import Source
-from resinc.ops.loss import OBJECTIVES
+from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Machine
 from resinc.train.precision import precisely
 from resinc.train.state import State
@@ -38,7 +39,9 @@ class Program:
             config.log_every_steps,
             config.model.auxiliary_weight,
             config.log_gradients,
-            objective,
+            training_objective(config.objective, config.label_smoothing),
+            functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
+            config.micro_batches,
         )
         score = make_eval_step(
             machine.network,

@@ -8,10 +8,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from resinc.data.mix import expected
+from resinc.data.mix import mix as mix_pairs
 from resinc.data.source import Batch
-from resinc.ops.loss import OBJECTIVES, Objective, cross_entropy
+from resinc.ops.loss import OBJECTIVES, Objective
 from resinc.probes.gradients import norms, relative_updates
 from resinc.train.finite import nonfinite_parts
+from resinc.train.micro_batches import mean_over_parts
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
 
@@ -49,12 +52,16 @@ def make_train_step(
     auxiliary_weight: float = 0.0,
     log_gradients: bool = False,
     objective: Objective = OBJECTIVES["classify"],
+    mix: Callable = mix_pairs,
+    micro_batches: int = 1,
 ) -> Callable[[State, Batch], tuple[State, Report]]:
     """Return `train_step(state, batch [b/d]) -> (state, report)`.
 
     `augment(images u8 [b, h, w, c], ids, key) -> float32 [b, h, w, c]` draws by example, from a key
-    that depends on seed and step alone: neither the replica nor their number enters. Dropout and
-    stochastic depth draw per replica.
+    that depends on seed and step alone: neither the replica nor their number enters; `mix(images,
+    labels, ids, key)` likewise. Dropout and stochastic depth draw per replica.
+
+    Of more than one of `micro_batches` the gradients are averaged: see `mean_over_parts`.
 
     `objective` scores each example; the batch's means are what is minimised and reported.
 
@@ -64,27 +71,36 @@ def make_train_step(
 
     def train_step(state: State, batch: Batch) -> tuple[State, Report]:
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), state.step)
-        images, labels = augment(batch.image, batch.id, key), batch.label
-        dropout_key = replicas.own_key(key)
+        images = augment(batch.image, batch.id, key)
+        mixed = mix(images, batch.label, batch.id, key)
+        own_key, own_params = replicas.own_key(key), replicas.vary(state.params)
 
-        def loss_of(params: Any) -> tuple[jax.Array, Any]:
-            outputs, updates = network.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                images,
-                train=True,
-                mutable=["batch_stats", "auxiliary"],
-                rngs={"dropout": dropout_key},
-            )
-            loss, error = map(jnp.mean, objective.score(outputs, images, labels))
-            others = jax.tree.leaves(updates.get("auxiliary", {}))
-            total = loss + sum(
-                auxiliary_weight * jnp.mean(cross_entropy(other, labels)) for other in others
-            )
-            return total, (loss, error, updates.get("batch_stats", {}))
+        def gradient(part: Any, number: jax.Array) -> Any:
+            images, labels = part
+            dropout_key = own_key if micro_batches == 1 else jax.random.fold_in(own_key, number)
 
-        (_, (loss, error, batch_stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(
-            replicas.vary(state.params)
-        )
+            def loss_of(params: Any) -> tuple[jax.Array, Any]:
+                outputs, updates = network.apply(
+                    {"params": params, "batch_stats": state.batch_stats},
+                    images,
+                    train=True,
+                    mutable=["batch_stats", "auxiliary"],
+                    rngs={"dropout": dropout_key},
+                )
+
+                def mean_score(outputs: Any) -> Any:
+                    score = expected(lambda each: objective.score(outputs, images, each), labels)
+                    return jax.tree.map(jnp.mean, score)
+
+                loss, error = mean_score(outputs)
+                others = jax.tree.leaves(updates.get("auxiliary", {}))
+                total = loss + sum(auxiliary_weight * mean_score(other).loss for other in others)
+                return total, (loss, error, updates.get("batch_stats", {}))
+
+            (_, aux), grads = jax.value_and_grad(loss_of, has_aux=True)(own_params)
+            return grads, *aux
+
+        grads, loss, error, batch_stats = mean_over_parts(gradient, mixed, micro_batches, replicas)
         # Running statistics are averages of averages: taking the mean over replicas now or only
         # before an evaluation is the same number, and so the state is the same everywhere.
         grads, batch_stats, loss, error = replicas.mean((grads, batch_stats, loss, error))
