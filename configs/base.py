@@ -30,6 +30,8 @@ FIELDS: Fields = {
     "objective": ("classify", KeyOf("resinc.ops.loss.OBJECTIVES")),
     # Of the target, spread over all classes in training: Szegedy et al. 2015 (1512.00567), sec. 7.
     "label_smoothing": (0.0, Number(least=0, below=1)),
+    # Of a moving average of the weights, per step, which is evaluated beside them; 0: none.
+    "average_decay": (0.0, Number(least=0, below=1)),
     "init_extra": ("", OneOf(("", "identity"))),  # Blocks that init_from's run has not; "": refuse.
     "init_from": ("", TEXT),  # Run folder whose weights it starts from; DIR, DIR@best or DIR@STEP.
     "model.name": ("cifar", KeyOf("resinc.networks.NETWORKS")),

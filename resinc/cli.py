@@ -109,10 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--workdir", required=True, type=path, help="folder of the measurement")
 
     command = add("eval", commands.run_eval, "Evaluate a checkpoint, every example counted once.")
-    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
-    command.add_argument(
-        "--step", default="latest", help="latest (default), best (on validation) or a number"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "--split",
         action="append",
@@ -152,10 +149,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "export", commands.run_export, "Write a checkpoint as safetensors, or as a program."
     )
-    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
-    command.add_argument(
-        "--step", default="latest", help="latest (default), best (on validation) or a number"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "--layout",
         default="resinc",
@@ -169,10 +163,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add(
         "features", commands.run_features, "Write what named layers put out for examples, as .npz."
     )
-    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
-    command.add_argument(
-        "--step", default="latest", help="latest (default), best (on validation) or a number"
-    )
+    add_checkpoint(command)
     command.add_argument(
         "--layer",
         action="append",
@@ -223,6 +214,17 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--by", choices=["layer", "block", "stage"], default="layer")
     command.add_argument("--csv", action="store_true", help="comma-separated values")
     return parser
+
+
+def add_checkpoint(command: argparse.ArgumentParser) -> None:
+    """What names a checkpoint of a run."""
+    command.add_argument("--workdir", required=True, type=path, help="folder of the run")
+    command.add_argument(
+        "--step", default="latest", help="latest (default), best (on validation) or a number"
+    )
+    command.add_argument(
+        "--average", action="store_true", help="of the average of the weights (average_decay)"
+    )
 
 
 DIR_HELP = "TFDS directory (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)"

@@ -58,7 +58,7 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
     from resinc.train.evaluate import evaluate_folder
 
-    step, results = evaluate_folder(args.workdir, args.step, tuple(args.split or ()))
+    step, results = evaluate_folder(args.workdir, args.step, tuple(args.split or ()), args.average)
     for split, result in results.items():
         print(
             f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "
@@ -69,7 +69,7 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
         from resinc.train.answers import answers
         from resinc.train.trained import load_trained
 
-        trained = load_trained(args.workdir, str(step))
+        trained = load_trained(args.workdir, str(step), args.average)
         for split in results:
             print(f"\n{split}")
             print_calibration(*answers(trained, split))
@@ -100,12 +100,12 @@ def run_export(args: argparse.Namespace, rest: list[str]) -> int:
     if args.layout == "stablehlo":
         from resinc.train.stablehlo import export_program
 
-        size = export_program(args.workdir, args.step, args.out)
+        size = export_program(args.workdir, args.step, args.out, args.average)
         print(f"exported a program of {size:,} bytes: {show(args.out)}")
         return 0
     from resinc.train.transfer import export_weights
 
-    moved = export_weights(args.workdir, args.step, args.layout, args.out)
+    moved = export_weights(args.workdir, args.step, args.layout, args.out, args.average)
     print(
         f"exported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
         f"{moved.layout}: {show(args.out)}"
@@ -118,7 +118,7 @@ def run_features(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.train.features import write_features
 
     shapes = write_features(
-        args.workdir, args.step, args.layer, args.split, args.examples, args.out
+        args.workdir, args.step, args.layer, args.split, args.examples, args.out, args.average
     )
     for name, shape in shapes.items():
         print(f"{name}  {'x'.join(map(str, shape))}")

@@ -49,6 +49,20 @@ class UnreadableCheckpoint(InputError):
         self.reason = reason
 
 
+class _Unaveraged(NamedTuple):
+    """What a state without an average is stored as, and all were before there were averages."""
+
+    step: Any
+    params: Any
+    batch_stats: Any
+    opt_state: Any
+    window: Any
+
+
+def _stored(state: State) -> Any:
+    return state if state.average else _Unaveraged(*state[:-1])
+
+
 class Saved(NamedTuple):
     """What a checkpoint says of itself."""
 
@@ -161,7 +175,7 @@ class Checkpoints:
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(arrays),
+                state=ocp.args.StandardSave(_stored(arrays)),
                 position=ocp.args.JsonSave(position),
                 config=ocp.args.JsonSave(config),
                 provenance=ocp.args.JsonSave(provenance),
@@ -192,17 +206,29 @@ class Checkpoints:
         Raises:
           UnreadableCheckpoint: it is damaged, or of other shapes.
         """
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, jax.device_get(like))
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, jax.device_get(_stored(like)))
         arrays = self._restore(step, ocp.args.StandardRestore(abstract))
-        return jax.tree.map(jax.numpy.asarray, arrays)
+        return State(*jax.tree.map(jax.numpy.asarray, arrays))
 
-    def restore_weights(self, step: int) -> dict[str, Any]:
+    def restore_weights(self, step: int, average: bool = False) -> dict[str, Any]:
         """{"params", "batch_stats"} as NumPy arrays, of whatever network they are.
+
+        Args:
+          step: of a checkpoint that is there.
+          average: those of the average that is kept beside the weights.
 
         Raises:
           UnreadableCheckpoint: it is damaged.
+          InputError: it has no average.
         """
         state = self._restore(step, ocp.args.StandardRestore())
+        if average:
+            if not state.get("average"):
+                raise InputError(
+                    f"checkpoint {step} in {str(self._folder)!r} has no average of the weights: "
+                    "average_decay was 0"
+                )
+            state = state["average"]
         return {"params": state["params"], "batch_stats": state.get("batch_stats") or {}}
 
     def _restore(self, step: int, form: ocp.args.StandardRestore) -> Any:

@@ -1,24 +1,16 @@
 """Exact evaluation: every example of a split counted once, on any number of devices."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from resinc import data
-from resinc.data import normalize
 from resinc.data.source import Resident, Source
-from resinc.errors import InputError
-from resinc.runs.config import training_config
-from resinc.train.assemble import assemble
-from resinc.train.parallel import all_devices
+from resinc.train.average import Weights
 from resinc.train.program import Program
-from resinc.train.restore import read_weights
-from resinc.train.state import State, variable_shapes
+from resinc.train.state import State
 from resinc.train.step import Sums
-from resinc.weights.layouts import OWN
-from resinc.weights.match import match, refuse
-from resinc.weights.variables import flatten
+from resinc.train.trained import load_trained
 
 
 class Result(NamedTuple):
@@ -26,13 +18,6 @@ class Result(NamedTuple):
     error: float  # Likewise; to classify, the fraction of mistakes.
     seen: int  # Examples counted.
     errors: np.ndarray  # float32 [seen]: of each example, in the order of the split.
-
-
-class Weights(NamedTuple):
-    """What an evaluation needs of a State."""
-
-    params: Any
-    batch_stats: Any
 
 
 def evaluate(
@@ -81,7 +66,7 @@ def _total(sums: list[Sums], part: range) -> Result:
 
 
 def evaluate_folder(
-    folder: Path, which: str, names: tuple[str, ...] = ()
+    folder: Path, which: str, names: tuple[str, ...] = (), average: bool = False
 ) -> tuple[int, dict[str, Result]]:
     """Evaluate a checkpoint of a run.
 
@@ -89,26 +74,20 @@ def evaluate_folder(
       folder: workdir of the run.
       which: "latest", "best" (on validation) or a step.
       names: of splits: train, validation, test; none: validation, where there is one, and test.
+      average: of the average of the weights.
 
     Returns:
       The checkpoint's step, and a result per split.
 
     Raises:
-      InputError: no run or no such checkpoint there, its weights are damaged or not finite, its
-        data is missing, or it has no such split.
+      InputError: as `load_trained`, or it has no such split.
     """
-    machine = assemble(training_config(folder), all_devices())
-    step, variables = read_weights(folder, which)
-    splits = data.load(machine.config.data)
+    trained = load_trained(folder, which, average)
+    config, splits = trained.machine.config, trained.splits
     names = names or tuple(name for name in ("validation", "test") if len(getattr(splits, name)))
     for name in names:
-        if not len(getattr(splits, name)):
-            held_out = f"data.validation_size is {machine.config.data.validation_size}"
-            raise InputError(f"the run in {str(folder)!r} has no {name} examples: {held_out}")
-    like = variable_shapes(machine.network, splits.spec.image_shape)
-    refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")
-    config = machine.config
+        trained.split(name)
     source = Resident.of(splits, config.seed, config.batch_size)
-    program = Program(machine, source, normalize.configured(splits.train.image, config.data))
-    weights = program.place(Weights(**variables))
-    return step, evaluate(program, source, weights, names, config.eval_batch_size)
+    program = Program(trained.machine, source, trained.normalizer)
+    weights = program.place(Weights(**trained.variables))
+    return trained.step, evaluate(program, source, weights, names, config.eval_batch_size)

@@ -27,6 +27,7 @@ def write_features(
     split: str,
     examples: int,
     out: Path,
+    average: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """Write an .npz of what modules put out in evaluation, in the order of the split.
 
@@ -38,6 +39,7 @@ def write_features(
       split: train, validation or test.
       examples: the first so many; 0: all.
       out: ends in .npz; holds an array [n, ...] under each name, and "label", int32 [n].
+      average: of the average of the weights.
 
     Returns:
       Name -> shape of its array.
@@ -48,7 +50,7 @@ def write_features(
     """
     if out.suffix != ".npz":
         raise InputError(f"{str(out)!r} does not end in .npz")
-    trained = load_trained(folder, which)
+    trained = load_trained(folder, which, average)
     given = trained.split(split)
     # Written out: a scan swallows what is captured inside it.
     section = ConfigDict(trained.machine.config.model.to_dict() | {"scan": False})

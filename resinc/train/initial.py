@@ -149,7 +149,8 @@ def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, An
         drawn = draw(machine.network, _spec(machine).image_shape, machine.config.seed, keep)
         flat |= jax.device_get(drawn)
     variables = nest(flat, initial.like)
-    state = first_state(variables["params"], variables["batch_stats"], machine.optimizer)
+    averaged = machine.config.average_decay > 0
+    state = first_state(variables["params"], variables["batch_stats"], machine.optimizer, averaged)
     return state, initial.source | {"sha256": checksum(flat)}
 
 

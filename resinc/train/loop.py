@@ -93,6 +93,10 @@ def run(
             if due.evaluates(config, step):
                 names = ("train", "validation", "test") if last else ("validation", "test")
                 results = evaluate(program, source, state, names, config.eval_batch_size)
+                if state.average:
+                    size = config.eval_batch_size
+                    averaged = evaluate(program, source, state.average, names, size)
+                    results |= {f"{name}_average": found for name, found in averaged.items()}
                 validation_error = recorder.evaluation(step, results)
                 if last and "test" in results and config.objective == "classify":
                     recorder.correct("test", results["test"].errors == 0, splits.test.digest())

@@ -42,6 +42,7 @@ class Program:
             training_objective(config.objective, config.label_smoothing),
             functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
             config.micro_batches,
+            config.average_decay,
         )
         score = make_eval_step(
             machine.network,

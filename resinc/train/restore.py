@@ -68,19 +68,20 @@ def newest_whole(
     )
 
 
-def read_weights(folder: Path, which: str) -> tuple[int, dict[str, Any]]:
+def read_weights(folder: Path, which: str, average: bool = False) -> tuple[int, dict[str, Any]]:
     """The step of a checkpoint, and its {"params", "batch_stats"} as NumPy arrays.
 
     Args:
       folder: workdir of the run.
       which: "latest", "best" (on validation) or a step.
+      average: those of the average that `average_decay` keeps.
 
     Raises:
       InputError: there is no such checkpoint, or it is damaged, or its weights are not finite.
     """
     checkpoints = Checkpoints(folder, read_only=True)
     step = checkpoints.step_of(which)
-    variables = checkpoints.restore_weights(step)
+    variables = checkpoints.restore_weights(step, average)
     checkpoints.close()
     refuse_non_finite(flatten(variables), f"step {step} of {str(folder)!r}")
     return step, variables

@@ -17,7 +17,7 @@ from resinc.train.trained import Trained, load_trained
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
-def export_program(folder: Path, which: str, out: Path) -> int:
+def export_program(folder: Path, which: str, out: Path, average: bool = False) -> int:
     """Write the program: images uint8 [b, h, w, c] -> logits float32 [b, k], for any b.
 
     Normalisation and weights are inside; it runs on PLATFORMS.
@@ -26,6 +26,7 @@ def export_program(folder: Path, which: str, out: Path) -> int:
       folder: workdir of the run.
       which: "latest", "best" (on validation) or a step.
       out: file, ends in .stablehlo.
+      average: of the average of the weights.
 
     Returns:
       Its size in bytes.
@@ -37,7 +38,7 @@ def export_program(folder: Path, which: str, out: Path) -> int:
         raise InputError(f"{str(out)!r} does not end in .stablehlo")
     if importlib.util.find_spec("flatbuffers") is None:
         raise InputError(f"{str(out)!r} needs the package flatbuffers: pip install flatbuffers")
-    content = serialized(load_trained(folder, which))
+    content = serialized(load_trained(folder, which, average))
     try:
         out.write_bytes(content)
     except OSError as error:

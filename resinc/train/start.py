@@ -55,7 +55,8 @@ def find_start(
         before |= {"init_from": source}
         said = [initial.said]
     else:
-        state = init_state(machine.network, machine.optimizer, splits.spec.image_shape, config.seed)
+        shape, averaged = splits.spec.image_shape, config.average_decay > 0
+        state = init_state(machine.network, machine.optimizer, shape, config.seed, averaged)
         said = []
         resumed = newest_whole(
             folder, state, config_file.to_dict(config), splits.provenance(), ignore

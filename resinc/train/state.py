@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from resinc.train import average
+
 
 class Window(NamedTuple):
     """Training metrics since the last log line.
@@ -30,6 +32,7 @@ class State(NamedTuple):
     batch_stats: Any
     opt_state: Any
     window: Window
+    average: Any = ()  # `average.Weights` where an average is kept.
 
 
 def init_state(
@@ -37,6 +40,7 @@ def init_state(
     optimizer: optax.GradientTransformation,
     image_shape: tuple[int, int, int],
     seed: int,
+    averaged: bool = False,
 ) -> State:
     """The state before the first step, a function of the seed alone.
 
@@ -46,13 +50,15 @@ def init_state(
 
     def init(key: jax.Array) -> State:
         variables = _variables(network, image_shape, key)
-        return first_state(variables["params"], variables["batch_stats"], optimizer)
+        return first_state(variables["params"], variables["batch_stats"], optimizer, averaged)
 
     return jax.jit(init)(jax.random.key(seed, impl="rbg"))
 
 
-def first_state(params: Any, batch_stats: Any, optimizer: optax.GradientTransformation) -> State:
-    """The state at step 0 of these weights."""
+def first_state(
+    params: Any, batch_stats: Any, optimizer: optax.GradientTransformation, averaged: bool = False
+) -> State:
+    """The state at step 0 of these weights; `averaged`: with their average, which they are yet."""
     # Each its own buffer: the training step is given them all to overwrite.
     window = Window(
         loss=jnp.zeros((), jnp.float32),
@@ -68,6 +74,7 @@ def first_state(params: Any, batch_stats: Any, optimizer: optax.GradientTransfor
         # Compiled as one: leaf by leaf, each new shape would be compiled by itself.
         opt_state=jax.jit(optimizer.init)(params),
         window=window,
+        average=average.begin(params, batch_stats) if averaged else (),
     )
 
 

@@ -13,6 +13,7 @@ from resinc.data.mix import mix as mix_pairs
 from resinc.data.source import Batch
 from resinc.ops.loss import OBJECTIVES, Objective
 from resinc.probes.gradients import norms, relative_updates
+from resinc.train import average
 from resinc.train.finite import nonfinite_parts
 from resinc.train.micro_batches import mean_over_parts
 from resinc.train.parallel import Replicas
@@ -54,6 +55,7 @@ def make_train_step(
     objective: Objective = OBJECTIVES["classify"],
     mix: Callable = mix_pairs,
     micro_batches: int = 1,
+    average_decay: float = 0.0,
 ) -> Callable[[State, Batch], tuple[State, Report]]:
     """Return `train_step(state, batch [b/d]) -> (state, report)`.
 
@@ -114,6 +116,7 @@ def make_train_step(
             batch_stats=batch_stats,
             opt_state=opt_state,
             window=window,
+            average=average.follow(state.average, params, batch_stats, state.step, average_decay),
         )
         report = Report(
             loss=window.loss / window.steps,

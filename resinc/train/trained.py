@@ -38,19 +38,20 @@ class Trained(NamedTuple):
         return split
 
 
-def load_trained(folder: Path, which: str) -> Trained:
+def load_trained(folder: Path, which: str, average: bool = False) -> Trained:
     """Read a checkpoint of a run, and its data.
 
     Args:
       folder: workdir of the run.
       which: "latest", "best" (on validation) or a step.
+      average: of the average of the weights, which `average_decay` keeps.
 
     Raises:
       InputError: no run or no such checkpoint there, its weights are damaged, not finite or of
-        another network, or its data is missing.
+        another network, there is no average, or its data is missing.
     """
     machine = assemble(training_config(folder), all_devices())
-    step, variables = read_weights(folder, which)
+    step, variables = read_weights(folder, which, average)
     splits = data.load(machine.config.data)
     like = variable_shapes(machine.network, splits.spec.image_shape)
     refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")

@@ -127,7 +127,9 @@ def _write_run(folder: Path, state: Any, config: ConfigDict, origin: dict[str, A
     write_config(folder, config)
 
 
-def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Moved:
+def export_weights(
+    folder: Path, which: str, layout_name: str, out: Path, average: bool = False
+) -> Moved:
     """Write a checkpoint's params and running statistics as safetensors.
 
     Args:
@@ -135,6 +137,7 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
       which: "latest", "best" (on validation) or a step.
       layout_name: "resinc", or a PyTorch layout of `resinc.weights.layouts.LAYOUTS`.
       out: ends in .safetensors.
+      average: of the average of the weights.
 
     Raises:
       InputError: no such run, checkpoint or layout, the run's network is not of that layout, or
@@ -148,7 +151,7 @@ def export_weights(folder: Path, which: str, layout_name: str, out: Path) -> Mov
             f"layout {layout_name!r} can be imported only: the choices are {', '.join(writable)}"
         )
     check_model(layout_name, layout, config.model)
-    step, variables = read_weights(folder, which)
+    step, variables = read_weights(folder, which, average)
     ours = flatten(variables)
     arrays = convert(layout, ours)
     about = {

@@ -43,7 +43,8 @@ def final_state(folder: Path, which: str = "latest") -> State:
     saved = ConfigDict(json.loads((folder / "config.json").read_text()))
     machine = assemble(saved)
     checkpoints = Checkpoints(folder, read_only=True)
-    like = init_state(machine.network, machine.optimizer, (8, 8, 1), 0)
+    averaged = saved.get("average_decay", 0) > 0
+    like = init_state(machine.network, machine.optimizer, (8, 8, 1), 0, averaged)
     return jax.device_get(checkpoints.restore_state(checkpoints.step_of(which), like))
 
 
