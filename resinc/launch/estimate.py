@@ -11,9 +11,8 @@ from resinc import config as config_lib
 from resinc.duration import duration
 from resinc.launch.cell import Cell
 from resinc.launch.launcher import Job, Launcher
-from resinc.runs.folder import TIMING
 from resinc.runs.log import last_words
-from resinc.runs.metrics import read_lines
+from resinc.runs.metrics import read_timing
 from resinc.runs.status import CellState, read_status, state_of
 
 CALIBRATION_STEPS, WINDOW = 12, 4  # The first window compiles; the last is what counts.
@@ -124,7 +123,7 @@ def calibrate(work: Sequence[Work], make: Callable[[Path], Launcher]) -> Rate:
         flags = [f"--config.{name}={value}" for name, value in short.items()]
         job = Job("calibration", workdir, lambda: [*tried.cell.command(workdir), *flags])
         make(Path(folder)).submit([job], _Silent())
-        speeds = [x.get("images_per_second", 0.0) for x in read_lines(workdir / TIMING)]
+        speeds = [x.get("images_per_second", 0.0) for x in read_timing(workdir)]
         if not speeds:
             said = last_words(workdir) or "it said nothing"
             return Rate(0.0, f"a calibration of {tried.cell.name} ended without one: {said}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from resinc.errors import InputError
 from resinc.file_paths import show
 from resinc.report import FILES, overview
-from resinc.report.archive import Result, read_result
+from resinc.report.archive import FILE, Result, read_result
 from resinc.report.page import UNCOMMITTED
 from resinc.report.question import Question
 
@@ -46,11 +46,11 @@ def publish(
 
 
 def _results(given: Path) -> list[Path]:
-    if (given / "report.json").exists():
+    if (given / FILE).exists():
         return [given]
-    inside = sorted(path.parent for path in given.glob("*/report.json"))
+    inside = sorted(path.parent for path in given.glob(f"*/{FILE}"))
     if not inside:
-        raise InputError(f"nothing to publish in {show(given)}: it holds no report.json")
+        raise InputError(f"nothing to publish in {show(given)}: it holds no {FILE}")
     return inside
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from resinc.runs.folder import GRADIENTS, METRICS
+from resinc.runs.folder import GRADIENTS, METRICS, TIMING
 
 
 def read_metrics(workdir: Path) -> Iterator[dict[str, Any]]:
@@ -17,6 +17,11 @@ def read_metrics(workdir: Path) -> Iterator[dict[str, Any]]:
 def read_gradients(workdir: Path) -> Iterator[dict[str, Any]]:
     """Lines of gradients.jsonl, likewise."""
     return read_lines(workdir / GRADIENTS)
+
+
+def read_timing(workdir: Path) -> Iterator[dict[str, Any]]:
+    """Lines of timing.jsonl, likewise."""
+    return read_lines(workdir / TIMING)
 
 
 def read_lines(path: Path, last_bytes: int = 0) -> Iterator[dict[str, Any]]:

@@ -16,9 +16,8 @@ from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs.config import write_config
 from resinc.runs.correct import Correct, write_correct
-from resinc.runs.files import write_json
-from resinc.runs.folder import PROVENANCE
 from resinc.runs.measurements import read_measurements, write_measurements
+from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
 from resinc.train import due
 from resinc.train.checkpoint import Checkpoints
@@ -73,7 +72,7 @@ class Recorder:
         write_config(folder, config)
         set_aside(folder, start.damaged | unreadable_scores(folder))
         self._checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-        write_json(folder / PROVENANCE, start.provenance)
+        write_origin(folder, start.provenance)
         self._writer = MetricsWriter(folder, start.step, config.log_gradients)
         self._progress = RunProgress(folder.name, start.step, config.steps)
         self._meter = Meter(config.batch_size)

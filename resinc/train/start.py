@@ -8,8 +8,7 @@ import jax
 from resinc import config as config_file
 from resinc import data
 from resinc.errors import InputError
-from resinc.runs.files import read_object
-from resinc.runs.provenance import starts_of
+from resinc.runs.provenance import read_origin, starts_of
 from resinc.train import provenance
 from resinc.train.assemble import Machine, count
 from resinc.train.initial import Initial, start_state
@@ -48,7 +47,7 @@ def find_start(
         replicas.
     """
     config = machine.config
-    before = read_object(folder / "provenance.json")
+    before = read_origin(folder)
     resumed = None
     if initial:
         state, source = start_state(machine, initial)
