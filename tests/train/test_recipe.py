@@ -71,13 +71,11 @@ def test_micro_batches_of_one_replica_compute_what_so_many_replicas_do():
     assert max(differences(whole.batch_stats, parts.batch_stats)) > 1e-3
 
 
-def test_mixed_steps_are_those_of_any_number_of_replicas_and_another_run():
+def test_mixed_steps_are_those_of_any_number_of_replicas():
     settings = {"model__norm": "none", "optimizer__lr": 0.01, "data__mixup": 1.0}
     one, _ = after(2, **settings)
-    again, _ = after(2, **settings)
     two, _ = after(2, **settings, parallel__replicas=2)
     plain, _ = after(2, **settings | {"data__mixup": 0.0})
-    assert max(differences(one, again)) == 0
     assert max(differences(one.params, two.params)) < 1e-6
     assert max(differences(one.params, plain.params)) > 1e-5
 
