@@ -127,6 +127,7 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc import report
     from resinc.launch.experiment import load_experiment
     from resinc.report import ablation
+    from resinc.report.arms import a_few
     from resinc.report.rows import read_sweep
 
     sweep = read_sweep(args.root)
@@ -143,9 +144,8 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     else:
         result = ablation.report(sweep.rows, choice, args.root.absolute().name)
     if sweep.left_over:
-        few, more = sweep.left_over[:3], len(sweep.left_over) - 3
-        names = "; ".join(few) + f" and {more} more" * (more > 0)
-        note = f"Left out, because the present plan of the sweep does not have them: {names}."
+        named = a_few(sweep.left_over)
+        note = f"Left out, because the present plan of the sweep does not have them: {named}."
         result = dataclasses.replace(result, notes=[*result.notes, note])
     out = args.out or RESULTS / args.root.absolute().name
     report.write(result, sweep.rows, out, sweep.about)

@@ -4,7 +4,7 @@ Dropping what diverged or is unfinished would compare only the runs that went we
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from resinc.report.rows import Point, Row
@@ -13,6 +13,7 @@ from resinc.runs.status import CellState
 
 # Of runs from before provenance.json said it; all other sets then had 10.
 CLASSES = {"cifar100": 100, "signs": 6}
+FEW = 3  # So many runs are named in a sentence; all of them are in runs.csv.
 PILOT = "pilot"  # Label of runs that only chose a learning rate.
 ENDED = (CellState.DONE, CellState.DIVERGED)
 STANDS = {
@@ -89,6 +90,12 @@ def unfinished(rows: Iterable[Row]) -> str:
 def names_of_diverged(rows: Iterable[Row]) -> tuple[str, ...]:
     """Of the runs that count as chance."""
     return tuple(row.name for row in rows if row.state == CellState.DIVERGED)
+
+
+def a_few(names: Sequence[str]) -> str:
+    """e.g. "a; b; c and 5 more"."""
+    more = len(names) - FEW
+    return "; ".join(names[:FEW]) + f" and {more} more" * (more > 0)
 
 
 def ended(row: Row, split: str) -> Point | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from resinc.report.arms import Arm, Runs, rates, runs_of
+from resinc.report.arms import Arm, Runs, a_few, rates, runs_of
 from resinc.report.combine import TESTED, Hypothesis
 from resinc.report.inference import (
     CONFIDENCE,
@@ -232,7 +232,7 @@ class Comparison:
                 said += f" The runs of {arm.name} fall apart: {split}."
         diverged = [name for found in runs.values() for name in found.diverged]
         if diverged:
-            said += f" Diverged, counted as chance: {'; '.join(diverged)}."
+            said += f" Diverged, counted as chance: {a_few(diverged)}."
         return said
 
     def _side_text(self, side: Side, value: float, first: bool = True) -> str:

@@ -39,6 +39,7 @@ table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; }
 th, td { padding: .45rem 1.4rem .45rem 0; text-align: left; vertical-align: baseline; }
 th { border-bottom: 1.5px solid var(--ink); font-weight: 600; }
 td { border-bottom: 1px solid var(--line); }
+td:not(.number) { min-width: 8rem; }
 .number {
   padding-right: 0; padding-left: 1.4rem; text-align: right;
   font-variant-numeric: tabular-nums; white-space: nowrap;
