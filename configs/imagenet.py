@@ -2,6 +2,8 @@
 
     resinc train --config=configs/imagenet.py:network=resnet-34 --config.data.dir=DIR --workdir=RUN
 
+Refused so far: `data.name` has no such set, since no config names `resinc.data.streamed` yet.
+
 DIR holds train/CLASS/FILE and val/CLASS/FILE, or what TFDS prepared of `imagenet2012` as
 array_record. `images=N` is the number of training images, of which the steps follow: of another set
 give its own.
