@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from resinc.train import finite
 from resinc.train.finite import PARTS, name_parts, nonfinite_parts
 from resinc.train.loop import train
 from tests.train.runs import config
@@ -25,11 +26,19 @@ def test_sound_step_is_not_bad():
     assert int(jax.jit(nonfinite_parts)(*SOUND.values())) == 0
 
 
+@pytest.mark.parametrize("small", [finite._SMALL, 5])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("part", PARTS)
-def test_one_non_finite_number_is_found_and_its_place_named(part, value):
-    bits = jax.jit(nonfinite_parts)(*plant(part, value).values())
+def test_one_non_finite_number_is_found_and_its_place_named(part, value, small, monkeypatch):
+    monkeypatch.setattr(finite, "_SMALL", small)  # Of 5: arrays that count as large, too.
+    bits = jax.jit(lambda *parts: nonfinite_parts(*parts))(*plant(part, value).values())
     assert name_parts(int(bits)) == part
+
+
+def test_small_arrays_are_looked_through_in_one_loop():
+    """Each loop is compiled by itself: with one an array they were most of a step's."""
+    parts = [[jnp.ones(n) for n in (3, 4, 5, 2**17 + 1)]] * len(PARTS)
+    assert str(jax.make_jaxpr(nonfinite_parts)(*parts)).count("is_finite") == 2 * len(PARTS)
 
 
 def test_gradient_whose_square_overflows_is_bad():
