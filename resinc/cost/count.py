@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from resinc.cost.jaxpr_walk import Event, Value, walk
 from resinc.networks import paths
+from resinc.ops.platform import as_defined
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,8 @@ def cost(function: Callable[..., Any], params: Any, *inputs: Any) -> Cost:
 
 def _cost(function: Callable[..., Any], params: Any, state: Any, inputs: tuple[Any, ...]) -> Cost:
     """`state` is neither trained nor input: batch statistics."""
-    closed = jax.make_jaxpr(function)(params, state, *inputs)
+    with as_defined():  # What a platform's own form of a layer does besides is not the layer's.
+        closed = jax.make_jaxpr(function)(params, state, *inputs)
     values = [Value(leaves=(path,)) for path in paths.leaf_paths(params)]
     values += [Value() for _ in jax.tree.leaves(state)]
     values += [Value(depth=0) for _ in jax.tree.leaves(inputs)]

@@ -61,10 +61,6 @@ def _apply(
         return _scan(equation, inputs, sizes)
     bodies = list(_bodies(equation))
     if name == "cond":
-        # The costliest branch; of platform-dependent ones the default, which comes last: what a
-        # platform's own form of a layer does besides is not the layer's.
-        if equation.params.get("branches_platforms"):
-            bodies = bodies[-1:]
         walked = [walk(body, inputs[1:], sizes) for body in bodies]
         return max(walked, key=lambda branch: sum(e.multiply_adds for e in branch[1]))
     if len(bodies) == 1 and len(bodies[0].invars) == len(inputs):

@@ -12,6 +12,7 @@ from jax import lax
 
 from resinc.ops import conv_cpu
 from resinc.ops.conv_cpu import DIMENSIONS, Pads
+from resinc.ops.platform import by_platform
 
 
 def conv2d(
@@ -45,7 +46,7 @@ def conv2d(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _conv(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: int) -> jax.Array:
-    return lax.platform_dependent(
+    return by_platform(
         x,
         kernel,
         cpu=lambda x, kernel: conv_cpu.forward(x, kernel, stride, pads, groups),
@@ -62,7 +63,7 @@ def _backward(stride, pads, groups, residuals, cotangent):
         plain = functools.partial(xla_conv, stride=stride, pads=pads, groups=groups)
         return jax.vjp(plain, x, kernel)[1](cotangent)
 
-    return lax.platform_dependent(
+    return by_platform(
         *residuals,
         cotangent,
         cpu=lambda x, kernel, g: conv_cpu.gradients(x, kernel, g, stride, pads, groups),

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from resinc.ops.platform import by_platform
+
 # Columns of the product: as many as a few lines of the cache hold.
 _COLUMNS = 512
 
@@ -73,7 +75,7 @@ def _each_its_own(mean: jax.Array, axis: str) -> jax.Array:
 
 def channel_sum(x: jax.Array) -> jax.Array:
     """[..., c] -> float32 [c]."""
-    return lax.platform_dependent(x, cpu=_by_ones, default=_plainly)
+    return by_platform(x, cpu=_by_ones, default=_plainly)
 
 
 def _plainly(x: jax.Array) -> jax.Array:

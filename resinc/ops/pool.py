@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from resinc.ops.platform import by_platform
+
 
 def _pads(size: int, window: int, stride: int, padding: int, ceil: bool) -> tuple[int, int]:
     """Before and after one axis; `ceil` adds what a last, incomplete window needs."""
@@ -55,7 +57,7 @@ def max_pool(
             x = functools.reduce(jnp.maximum, shifted)
         return x
 
-    return lax.platform_dependent(x, cpu=by_shifts, default=by_windows)
+    return by_platform(x, cpu=by_shifts, default=by_windows)
 
 
 def average_pool(
