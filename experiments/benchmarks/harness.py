@@ -15,7 +15,11 @@ from resinc.cores import available_cores, pinned
 from resinc.xla import as_given
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "keras")
+# What a side needs that only `make parity` installs.
+OPTIONAL = {"torch_twin": "torch", "keras_twin": "keras"}
+# Sides whose JAX starts without the flags that importing resinc sets.
+PLAIN = ("flax_twin", "keras_twin")
 
 
 class Absent(Exception):
@@ -84,18 +88,19 @@ class Worker:
     """A process with a prepared computation, which runs when it is its turn."""
 
     def __init__(self, module: str, cores: int, **arguments: Any):
-        if module == "torch_twin" and importlib.util.find_spec("torch") is None:
-            raise Absent("PyTorch is not installed; `make parity` does that")
+        package = OPTIONAL.get(module)
+        if package and importlib.util.find_spec(package) is None:
+            raise Absent(f"{package} is not installed; `make parity` does that")
         spec = {"module": module, "arguments": arguments}
         start = "from experiments.benchmarks.worker import main; main()"
-        if module == "flax_twin":  # Plain: JAX starts without the flags that importing resinc sets.
+        if module in PLAIN:
             start = f"import jax; jax.devices(); {start}"
         with pinned(available_cores()[:cores]):
             self._process = subprocess.Popen(
                 [sys.executable, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
                 # Without the flags of this process: what resinc adds depends on the cores.
-                env=as_given(os.environ) | {"OMP_NUM_THREADS": str(cores)},
+                env=as_given(os.environ) | {"OMP_NUM_THREADS": str(cores), "KERAS_BACKEND": "jax"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -1,4 +1,4 @@
-"""A training step against PyTorch (channels last, eager) and plain Flax, one core and two."""
+"""A training step against PyTorch (channels last, eager), plain Flax and Keras on JAX."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CASES: dict[str, dict[str, Any]] = {
     "googlenet-bn": {"recipe": "configs/signs.py:network=googlenet-bn"},
     "signs-resnet-50": {"recipe": "configs/signs.py:recipe=taught"},
 }
-IN_FLAX = ("resnet-20", "resnet-56")
+IN_JAX = ("resnet-20", "resnet-56")  # What the twins in Flax and Keras build.
 SMALL = {"tiny": {"recipe": "configs/cifar.py:depth=8", "batch_size": 2, "model.width": 4}}
 
 
@@ -21,8 +21,9 @@ def run(results: Results, quick: bool = False, evaluating: bool = False) -> None
     for case, work in (SMALL if quick else CASES).items():
         for cores in (1,) if quick else (1, 2):
             sides = {"ours": work | {"module": "ours"}, "pytorch": work | {"module": "torch_twin"}}
-            if case in IN_FLAX or quick:
+            if case in IN_JAX or quick:
                 sides["flax"] = work | {"module": "flax_twin"}
+                sides["keras"] = work | {"module": "keras_twin"}
             if case == "resnet-20" and not evaluating:
                 sides["pytorch compiled"] = sides["pytorch"] | {"compiled": True}
             if evaluating:

@@ -11,7 +11,7 @@ import pytest
 from experiments.benchmarks import ours
 from experiments.benchmarks.__main__ import NAMES
 from experiments.benchmarks.harness import Results, read
-from experiments.benchmarks.step import CASES
+from experiments.benchmarks.step import CASES, IN_JAX
 from experiments.benchmarks.table import markdown, rows
 from resinc import networks
 from resinc.data import DATASETS
@@ -35,8 +35,9 @@ def test_a_tiny_step_is_compared_and_the_second_time_taken_from_the_file(tmp_pat
         for _ in range(2)
     )
     lines = read(tmp_path / "step.jsonl")
-    torch = ["pytorch"] if importlib.util.find_spec("torch") else []
-    assert [line["side"] for line in lines] == ["ours", *torch, "flax"]
+    optional = {"pytorch": "torch", "flax": "flax", "keras": "keras"}
+    peers = [side for side, name in optional.items() if importlib.util.find_spec(name)]
+    assert [line["side"] for line in lines] == ["ours", *peers]
     assert len({line["parameters"] for line in lines}) == 1
     assert all(line["seconds"] > 0 and len(line["turns"]) == 2 for line in lines)
     assert all({"versions", "device", "commit", "dirty"} <= line.keys() for line in lines)
@@ -54,16 +55,34 @@ def test_every_benchmark_runs_at_a_tiny_size(name, tmp_path):
     assert f"| {name}: " in done.stdout
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_twin_has_the_same_parameters(case):
-    pytest.importorskip("torch")
-    from experiments.benchmarks import torch_twin
-
+def config_and_sizes(case):
+    """The config of a case, and the sizes of our network's parameters, sorted."""
     config = ours.configuration(CASES[case]["recipe"], **{"model.scan": False})
     spec = DATASETS[config.data.name]
     shapes = variable_shapes(networks.build(config.model, spec.num_classes), spec.image_shape)
-    there = sorted(p.numel() for p in torch_twin.network(config).parameters())
-    assert there == sorted(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+    return config, sorted(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_twin_in_pytorch_has_the_same_parameters(case):
+    pytest.importorskip("torch")
+    from experiments.benchmarks import torch_twin
+
+    config, sizes = config_and_sizes(case)
+    assert sorted(p.numel() for p in torch_twin.network(config).parameters()) == sizes
+
+
+@pytest.mark.parametrize("case", IN_JAX)
+def test_the_twin_in_keras_has_the_same_parameters(case, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "jax":
+        pytest.skip("Keras runs on another back end")
+    from experiments.benchmarks import keras_twin
+
+    config, sizes = config_and_sizes(case)
+    weights = keras_twin.network(config).trainable_weights
+    assert sorted(weight.value.size for weight in weights) == sizes
 
 
 def test_lines_of_other_code_do_not_count(tmp_path):
