@@ -79,7 +79,7 @@ parity: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet $(PARITY)
 	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)
 
-# Ours against PyTorch and plain Flax, and the other targets of docs/performance.md: about 25 minutes
+# Ours against PyTorch, plain Flax and Keras, and the other targets of docs/performance.md: about 25 minutes
 # on two idle cores. Killed and typed again, it goes on; BENCH="step scan" runs some.
 bench: $(VENV)/.installed
 	$(BIN)/python -m experiments.benchmarks $(BENCH)
