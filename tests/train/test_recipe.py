@@ -11,6 +11,8 @@ from resinc.data.source import Resident
 from resinc.errors import InputError
 from resinc.ops.loss import cross_entropy, training_objective
 from resinc.train.assemble import assemble
+from resinc.train.micro_batches import mean_over_parts
+from resinc.train.parallel import Replicas
 from resinc.train.program import Program
 from resinc.train.state import init_state
 from tests.train.runs import config
@@ -36,7 +38,8 @@ def after(steps, **changes):
     source = Resident.of(splits, settings.seed, settings.batch_size)
     normalizer = normalize.configured(splits.train.image, settings.data)
     program = Program(machine, source, normalizer)
-    first = init_state(machine.network, machine.optimizer, (8, 8, 1), settings.seed)
+    averaged = settings.average_decay > 0
+    first = init_state(machine.network, machine.optimizer, (8, 8, 1), settings.seed, averaged)
     state = program.place(first)
     reports = []
     for step in range(steps):
@@ -78,6 +81,30 @@ def test_mixed_steps_are_those_of_any_number_of_replicas():
     plain, _ = after(2, **settings | {"data__mixup": 0.0})
     assert max(differences(one.params, two.params)) < 1e-6
     assert max(differences(one.params, plain.params)) > 1e-5
+
+
+@pytest.mark.parametrize("platform", ["cpu", "gpu"])
+def test_parts_are_averaged_in_their_order_unrolled_or_in_a_loop(platform, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: platform)
+    batch = (jnp.arange(6.0), jnp.arange(6))
+
+    def function(part, number):
+        return {"mean": jnp.mean(part[0] ** 2), "number": number * jnp.sum(part[1]) * 1.0}
+
+    found = mean_over_parts(function, batch, 3, Replicas("vmap", 1))
+    np.testing.assert_allclose(found["mean"], np.mean(np.arange(6.0) ** 2))
+    np.testing.assert_allclose(found["number"], (0 * 1 + 1 * 5 + 2 * 9) / 3)
+
+
+@pytest.mark.slow
+def test_back_ends_agree_on_parts_mixed_examples_and_the_average():
+    settings = {"micro_batches": 2, "data__cutmix": 1.0, "label_smoothing": 0.1}
+    settings |= {"average_decay": 0.5, "parallel__replicas": 2, "batch_size": 16}
+    pmap, shard_map = (
+        after(1, **settings, parallel__backend=name)[0] for name in ("pmap", "shard_map")
+    )
+    assert jax.tree.leaves(pmap.average)
+    assert max(differences(pmap, shard_map)) < 1e-4
 
 
 @pytest.mark.parametrize(
