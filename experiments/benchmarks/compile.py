@@ -34,7 +34,7 @@ def prepare(recipe: str, **fields: Any) -> tuple[Callable[[], None], dict[str, A
     shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
     ids = program.replicas.split(source.batch(0))
     cpu, begun = time.process_time(), time.perf_counter()
-    lowered = program.step.lower(shapes, program.held, ids)
+    lowered = program.step.lower(shapes, program.own, program.held, ids)
     traced = time.perf_counter()
     compiled = lowered.compile()
     memory = compiled.memory_analysis()

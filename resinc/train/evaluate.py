@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from resinc.data.source import Resident, Source
 from resinc.train.average import Weights
+from resinc.train.members import member
 from resinc.train.program import Program
 from resinc.train.state import State
 from resinc.train.step import Sums
@@ -27,6 +29,18 @@ def evaluate(
     names: tuple[str, ...],
     batch_size: int,
 ) -> dict[str, Result]:
+    """The results of a program's only run, by split; see `evaluate_members`."""
+    (results,) = evaluate_members(program, source, state, names, batch_size)
+    return results
+
+
+def evaluate_members(
+    program: Program,
+    source: Source,
+    state: State | Weights,
+    names: tuple[str, ...],
+    batch_size: int,
+) -> list[dict[str, Result]]:
     """Evaluate named splits, those left out that have no examples; the last batch is masked.
 
     Args:
@@ -36,20 +50,29 @@ def evaluate(
       names: of splits.
       batch_size: global, at most; rounded up to what the replicas divide.
 
+    Returns:
+      Of each member, or of the only run, the results by split.
+
     Raises:
       AssertionError: an example was left out or counted twice.
     """
     # Of one size for all splits: each other one would be compiled.
     most = min(batch_size, max(map(len, source.parts.values())))
     size = -(-most // program.replicas.count) * program.replicas.count
-    return {
-        name: _total(
-            [program.sums(state, *batch) for batch in source.evaluation(name, size)],
-            source.parts[name],
+    sums = {
+        name: jax.device_get(
+            [program.sums(state, *batch) for batch in source.evaluation(name, size)]
         )
         for name in names
         if name in source.parts
     }
+    return [
+        {
+            name: _total([member(batch, index) for batch in batches], source.parts[name])
+            for name, batches in sums.items()
+        }
+        for index in (range(program.members) if program.members else (None,))
+    ]
 
 
 def _total(sums: list[Sums], part: range) -> Result:

@@ -48,7 +48,7 @@ def make_train_step(
     schedule: Callable,
     augment: Callable,
     replicas: Replicas,
-    seed: int,
+    seed: int | jax.Array,
     log_every_steps: int,
     auxiliary_weight: float = 0.0,
     log_gradients: bool = False,

@@ -24,7 +24,9 @@ def traced(**changes):
     program = Program(machine, source, normalizer)
     state = jax.eval_shape(lambda: init_state(machine.network, machine.optimizer, (8, 8, 1), 0))
     ids = program.replicas.split(source.batch(0))
-    step, after = jax.make_jaxpr(program.step, return_shape=True)(state, program.held, ids)
+    step, after = jax.make_jaxpr(program.step, return_shape=True)(
+        state, program.own, program.held, ids
+    )
     batch, mask = next(source.evaluation("test", 32))
     sums = jax.eval_shape(lambda state: program.sums(state, batch, mask), state)
     return step.jaxpr, after, sums

@@ -1,0 +1,121 @@
+"""Members: runs that one program trains at once, because they differ in numbers alone.
+
+One small network leaves a large device idle. n of them are an axis outside of the step: whatever a
+network does, it does for one member.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from resinc import config as config_file
+from resinc.errors import InputError
+from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
+
+# What may differ between members: numbers that enter the step, and no shape nor branch.
+FIELDS = {
+    "seed": np.uint32,
+    "optimizer.lr": np.float32,
+    "optimizer.momentum": np.float32,
+    "optimizer.weight_decay": np.float32,
+}
+
+
+class Own(NamedTuple):
+    """What a member does not share with the others."""
+
+    seed: int | jax.Array
+    schedule: Schedule
+    optimizer: optax.GradientTransformation
+
+
+def check_alike(configs: Sequence[ConfigDict]) -> None:
+    """Check that runs can be members of one program.
+
+    Raises:
+      InputError: they differ in more than FIELDS.
+    """
+    ignore = (*config_file.NOT_COMPARED, *FIELDS)
+    for other in configs[1:]:
+        differing = config_file.differences(configs[0], other, ignore)
+        if differing:
+            raise InputError(
+                f"runs of one program may differ in {', '.join(FIELDS)}; these differ in "
+                + "; ".join(differing)
+            )
+
+
+def numbers(configs: Sequence[ConfigDict]) -> dict[str, np.ndarray]:
+    """{field: [n]} of those FIELDS in which members differ.
+
+    What they share stays a constant of the program, as it is in that of a single run.
+    """
+    values = {field: [_at(config, field) for config in configs] for field in FIELDS}
+    return {
+        field: np.array(each, FIELDS[field])
+        for field, each in values.items()
+        if any(value != each[0] for value in each)
+    }
+
+
+def own_parts(config: ConfigDict, own: Mapping[str, Any]) -> Own:
+    """Seed, schedule and optimizer of a config in which the fields of `own` are replaced.
+
+    Args:
+      config: of any member.
+      own: field -> number, also a traced one.
+    """
+    replaced = {name.partition(".")[2]: value for name, value in own.items() if "." in name}
+    section = SimpleNamespace(**(config.optimizer.to_dict() | replaced))
+    schedule = make_schedule(config.schedule, section.lr, config.steps)
+    return Own(own.get("seed", config.seed), schedule, make_optimizer(section, schedule))
+
+
+def all_at_once(function: Callable, mapped: Sequence[bool]) -> Callable:
+    """`function` for n members, by vmap; arguments that are `mapped` carry a leading [n] axis."""
+    return jax.vmap(function, tuple(0 if m else None for m in mapped))
+
+
+def in_turn(function: Callable, mapped: Sequence[bool]) -> Callable:
+    """The same, one member after the other in a loop: with the bits of a single run.
+
+    On a CPU there is nothing to win by more at once, and a convolution of n kernels, which vmap
+    makes, has no fast form there.
+    """
+
+    def looped(*args: Any) -> Any:
+        def one(own: tuple[Any, ...]) -> Any:
+            rest = iter(own)
+            return function(*(next(rest) if m else a for a, m in zip(args, mapped, strict=True)))
+
+        return jax.lax.map(one, tuple(a for a, m in zip(args, mapped, strict=True) if m))
+
+    return looped
+
+
+def over_members(function: Callable, mapped: Sequence[bool]) -> Callable:
+    """`all_at_once`, or on a CPU `in_turn`."""
+    form = in_turn if jax.default_backend() == "cpu" else all_at_once
+    return form(function, mapped)
+
+
+def stacked(trees: Sequence[Any]) -> Any:
+    """Pytrees of n members -> one whose leaves are [n, ...]."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(list(trees)))
+
+
+def member(tree: Any, index: int | None) -> Any:
+    """The pytree of one member, of host arrays; None: there is one run, and it is all its own."""
+    return tree if index is None else jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def _at(config: ConfigDict, field: str) -> Any:
+    value: Any = config
+    for part in field.split("."):
+        value = value[part]
+    return value
