@@ -9,37 +9,18 @@ from string import Template
 from resinc.errors import InputError
 from resinc.launch.status import COLUMNS, Look, cells_of, failures, heading
 from resinc.report.page import scrolling
-from resinc.report.style import CSS
+from resinc.report.style import document
 from resinc.report.table import Table
 
 REFRESH_SECONDS = 10
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-$refresh<title>$title</title>
-<link rel="icon" href="data:,">
-<style>$css
+CSS = """
 pre { overflow-x: auto; font: .85rem/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">$title</p>
-<h1>$done</h1>
-$note</header>
-<section aria-labelledby="runs">
+"""
+BODY = Template("""<section aria-labelledby="runs">
 <h2 id="runs">Every run</h2>
 $table
 </section>
 $failed<footer><p>As of $time.</p></footer>
-</main>
-</body>
-</html>
 """)
 
 
@@ -54,18 +35,21 @@ def page(seen: Look) -> str:
         f"<pre>{html.escape(chr(10).join(run.log))}</pre>\n"
         for run in failures(runs)
     )
-    return PAGE.substitute(
-        refresh=f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n' if going else "",
-        title=html.escape(title),
-        css=CSS,
-        done=html.escape(done),
-        note="".join(f"<p>{html.escape(note)}</p>\n" for note in notes),
+    body = BODY.substitute(
         table=scrolling(table, "State of every run"),
         failed=f'<section aria-labelledby="failed">\n<h2 id="failed">Failed</h2>\n{failed}'
         "</section>\n"
         if failed
         else "",
         time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    )
+    return document(
+        html.escape(title),
+        html.escape(done),
+        body,
+        under="".join(f"<p>{html.escape(note)}</p>\n" for note in notes),
+        css=CSS,
+        head=f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">\n' if going else "",
     )
 
 

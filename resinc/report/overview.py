@@ -3,37 +3,15 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 from resinc.errors import InputError
 from resinc.report import matrix_html
 from resinc.report.archive import Result, read_results
 from resinc.report.matrix import matrix
 from resinc.report.question import Question
-from resinc.report.style import CSS
+from resinc.report.style import document
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>Why do residual and inception networks work?</title>
-<link rel="icon" href="data:,">
-<style>$css</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">resinc: the common story, sentence by sentence, put to the test</p>
-<h1>Why do residual and inception networks work?</h1>
-</header>
-$map$matrix$details</main>
-</body>
-</html>
-""")
+QUESTION = "Why do residual and inception networks work?"
 MATRIX_CSS = (Path(__file__).parent / "matrix.css").read_text(encoding="utf-8")
 
 
@@ -65,11 +43,17 @@ def page(results: Sequence[Result], base: str = "", questions: Sequence[Question
       base: path from the page to their folders, "" or ending in "/".
       questions: rows of the matrix.
     """
-    return PAGE.substitute(
-        css=CSS + MATRIX_CSS + matrix_html.drawings(results),
-        map=matrix_html.first_map(results),
-        matrix=matrix_html.section(matrix(questions, results)),
-        details=matrix_html.details(results, base),
+    parts = (
+        matrix_html.first_map(results),
+        matrix_html.section(matrix(questions, results)),
+        matrix_html.details(results, base),
+    )
+    return document(
+        QUESTION,
+        QUESTION,
+        "".join(parts),
+        kicker="resinc: the common story, sentence by sentence, put to the test",
+        css=MATRIX_CSS + matrix_html.drawings(results),
     )
 
 

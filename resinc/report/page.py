@@ -12,29 +12,11 @@ from resinc.duration import duration
 from resinc.report.outcome import findings_table
 from resinc.report.report import Report
 from resinc.report.rows import Row
-from resinc.report.style import CSS
+from resinc.report.style import document
 from resinc.report.table import Table
 from resinc.runs.status import CellState
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>$title</title>
-<link rel="icon" href="data:,">
-<style>$css</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">$title</p>
-<h1>$answer</h1>
-</header>
-<figure>
+BODY = Template("""<figure>
 <picture>
 <source media="(max-width: 820px)" srcset="$tall">
 <img src="$wide" alt="$alt">
@@ -63,9 +45,6 @@ $cells
 <p>As files: <a href="figure.pdf">figure (PDF)</a>, <a href="figure.png">figure (PNG)</a>,
 <a href="table.md">table (Markdown)</a>, <a href="runs.csv">all runs (CSV)</a>.</p>
 </footer>
-</main>
-</body>
-</html>
 """)
 
 # Of a commit: what ran is not what it holds.
@@ -100,10 +79,7 @@ def page(
     """
     facts = [*measured(rows, about), *MEANINGS, *rules_of(report), *report.method]
     notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in report.notes)
-    return PAGE.substitute(
-        css=CSS,
-        title=html.escape(report.title),
-        answer=sentence(report.answer),
+    body = BODY.substitute(
         alt=html.escape(f"{report.title}. {report.answer} {report.caption}", quote=True),
         wide=data_url(wide),
         tall=data_url(tall),
@@ -114,6 +90,7 @@ def page(
         states=html.escape(states(rows)),
         cells=cells(rows).html(),
     )
+    return document(html.escape(report.title), sentence(report.answer), body)
 
 
 def tables(report: Report) -> list[Table]:

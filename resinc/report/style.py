@@ -1,4 +1,6 @@
-"""The style sheet of the page: system fonts, one column, light and dark."""
+"""What all pages share: a style sheet (system fonts, one column, light and dark) and a head."""
+
+from string import Template
 
 CSS = """
 :root {
@@ -57,3 +59,58 @@ a:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline
   dl div { grid-template-columns: 1fr; gap: 0; }
 }
 """
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+$head<title>$title</title>
+<link rel="icon" href="data:,">
+<style>$css</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">$kicker</p>
+<h1>$heading</h1>
+$under</header>
+$body</main>
+</body>
+</html>
+""")
+
+
+def document(
+    title: str,
+    heading: str,
+    body: str,
+    *,
+    kicker: str = "",
+    under: str = "",
+    css: str = "",
+    head: str = "",
+) -> str:
+    """A page that loads nothing, of HTML that is escaped already.
+
+    Args:
+      title: in the browser's tab.
+      heading: what the page says in one sentence.
+      body: behind the header.
+      kicker: a line above the heading; "": the title.
+      under: below the heading, in the header.
+      css: added to CSS.
+      head: further elements of the head.
+    """
+    return _PAGE.substitute(
+        title=title,
+        heading=heading,
+        body=body,
+        kicker=kicker or title,
+        under=under,
+        css=CSS + css,
+        head=head,
+    )
