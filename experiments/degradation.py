@@ -252,7 +252,7 @@ def end_panel(rows: Sequence[Row], rate: Mapping[str, Label]) -> Panel:
 def map_panels(rows: Sequence[Row]) -> list[Panel]:
     """Training error at every depth and learning rate, a heat map per kind of network."""
     planned = [row for row in rows if row.labels.get("map")]
-    if not planned:
+    if all(row.state == CellState.NEW for row in planned):  # No map is better than an empty one.
         return []
     depths, rates = (sorted({row.labels[name] for row in planned}) for name in ("depth", "rate"))
 
