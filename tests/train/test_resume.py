@@ -16,17 +16,22 @@ import pytest
 from tests.train.runs import final_state, flags
 
 # `resinc train`, save that it waits at step PAUSE until it is asked to stop: however busy the
-# machine is, it has not ended before it is killed or told.
+# machine is, it has not ended before it is killed or told. Where the tests run under nohup, a hang-up
+# is ignored by what they start too.
 PAUSING = """
 import os, signal, sys, time
 from resinc import cli
 from resinc.train.writer import MetricsWriter
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 write, told = MetricsWriter.train, signal.getsignal(signal.SIGTERM)
 
 def write_and_wait(self, step, *values):
     write(self, step, *values)
-    while step == int(os.environ["PAUSE"]) and signal.getsignal(signal.SIGTERM) != told:
+    end = time.monotonic() + 300
+    untold = step == int(os.environ["PAUSE"])
+    while untold and time.monotonic() < end:
+        untold = signal.getsignal(signal.SIGTERM) != told
         time.sleep(0.01)
 
 MetricsWriter.train = write_and_wait
