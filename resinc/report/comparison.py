@@ -208,7 +208,7 @@ class Comparison:
             size, low, high = 10**size, 10**low, 10**high
             change = f"{digits(size)} times as much"
         else:
-            if size < 0:
+            if size < 0 and self.b is not None:  # "Less" says the sign; one side alone keeps it.
                 size, low, high = -size, -high, -low
             words = ("more", "less") if isinstance(self.a, Step) else (metric.more, metric.less)
             word = words[bool(values.difference < 0)]
@@ -248,7 +248,7 @@ class Comparison:
         if first:
             return f"{side.name} {metric.verb} {metric.value(value)}"
         at = "at " if metric.verb.endswith(" at") else ""
-        return f"{side.name} {at}{digits(value)}{metric.unit}"
+        return f"{side.name} {at}{digits(value)}{metric.unit.removesuffix(' of')}"
 
     def _why(self, values: Contrast) -> str:
         """What keeps a rule that neither holds nor is reversed from deciding."""

@@ -235,6 +235,19 @@ def test_ratios_and_single_arms():
     assert "times as much" in found.text
 
 
+def test_a_negative_number_of_one_arm_lies_in_its_interval():
+    slope = Metric("slope", lambda rows: rows[0].measurements["slope"], " decades of", " decades")
+
+    def lines(depth, slopes):
+        return [run("plain", depth, i, measurements={"slope": s}) for i, s in enumerate(slopes)]
+
+    rows = lines(56, (-0.03, -0.02, -0.02, -0.01, -0.02)) + lines(20, (0.01,) * 5)
+    alone = Comparison("t", "t", DEEP, None, slope, more_than(0.1)).judge(rows)
+    assert "−0.020 decades of slope (90 % interval −0.027 to −0.013;" in alone.text
+    compared = Comparison("t", "t", DEEP, SHALLOW, slope, more_than(0.1)).judge(rows)
+    assert "20-layer plain networks 0.010 decades: 0.030 decades less (90 %" in compared.text
+
+
 def test_all_of_needs_all_and_is_reversed_by_one():
     residual = [*runs("residual", 56, *FINE), *runs("residual", 20, *GOOD)]
     both = all_of("both", "plain degrade, residual do not", WORSE, NOT_WORSE)

@@ -16,7 +16,7 @@ import pytest
 from tests.train.runs import final_state, flags
 
 # `resinc train`, save that it waits at step PAUSE until it is asked to stop: however busy the
-# machine is, it has not ended before it is killed or told. Where the tests run under nohup, a hang-up
+# machine is, it has not ended before it is killed or told. Where tests run under nohup, a hang-up
 # is ignored by what they start too.
 PAUSING = """
 import os, signal, sys, time
