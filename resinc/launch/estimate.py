@@ -13,7 +13,7 @@ from resinc.launch.cell import Cell
 from resinc.launch.launcher import Job, Launcher
 from resinc.runs.log import last_words
 from resinc.runs.metrics import read_timing
-from resinc.runs.status import CellState, read_status, state_of
+from resinc.runs.status import FOR_GOOD, CellState, read_status, state_of
 
 CALIBRATION_STEPS, WINDOW = 12, 4  # The first window compiles; the last is what counts.
 
@@ -42,7 +42,7 @@ class Work:
 
     @property
     def ended(self) -> bool:
-        return self.state in (CellState.DONE, CellState.DIVERGED)
+        return self.state in FOR_GOOD
 
     def amount(self, steps: int) -> float:
         """Multiply-adds of so many updates, counted forwards."""

@@ -11,9 +11,7 @@ from pathlib import Path
 
 from resinc.runs.config import read_config
 from resinc.runs.metrics import read_metrics
-from resinc.runs.status import CellState, state_of
-
-ENDED = (CellState.DONE, CellState.DIVERGED)
+from resinc.runs.status import FOR_GOOD, CellState, state_of
 
 
 def chosen_rate(root: Path, pilots: Sequence[str]) -> float | None:
@@ -29,7 +27,7 @@ def chosen_rate(root: Path, pilots: Sequence[str]) -> float | None:
       The rate; None while one of them has not ended, or where there are none.
     """
     folders = [root / name for name in pilots]
-    if not folders or not all(state_of(folder) in ENDED for folder in folders):
+    if not folders or not all(state_of(folder) in FOR_GOOD for folder in folders):
         return None
     return min(map(_score, folders))[-1]
 

@@ -15,7 +15,7 @@ from resinc import output
 from resinc.duration import duration
 from resinc.launch.view import STYLES
 from resinc.runs.standing import Standing, read_standing
-from resinc.runs.status import CellState
+from resinc.runs.status import FOR_GOOD, CellState
 from resinc.runs.sweep import Folder, read_folder
 
 POLL_SECONDS = 2.0
@@ -29,7 +29,6 @@ ORDER = (
     CellState.NEW,
     CellState.DONE,
 )
-FOR_GOOD = (CellState.DONE, CellState.DIVERGED)
 WORDS = {CellState.NEW: "not started"}
 FRAME_LINES = 12  # Of a screen, for all but the rows.
 MOST_FAILURES = 3  # That are told while the table moves; at the end all are, with their logs.

@@ -1,5 +1,6 @@
 """The report of any sweep: one number against an axis, in colours and panels by the others."""
 
+import functools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,14 +8,15 @@ from typing import Any, NamedTuple
 from resinc.errors import InputError
 from resinc.registry import did_you_mean, lookup
 from resinc.report import metrics
-from resinc.report.arms import ENDED, PILOT, STANDS, names_of_diverged
+from resinc.report.arms import PILOT, STANDS, names_of_diverged
 from resinc.report.chart import NORMAL, Line, Panel
 from resinc.report.figure import NETWORK_COLOURS, colours
 from resinc.report.metrics import Metric, digits
-from resinc.report.panels import dots
+from resinc.report.panels import dots, means
 from resinc.report.report import Report
 from resinc.report.rows import Row, varying
 from resinc.report.table import Table
+from resinc.runs.status import FOR_GOOD
 
 METRICS: dict[str, Metric] = {
     "train.error": metrics.TRAINING_ERROR,
@@ -54,7 +56,7 @@ class Group(NamedTuple):
 
     def numbers(self, metric: Metric) -> list[float]:
         """Of its runs that have one; those that diverged count as chance."""
-        found = [metric.of([row]) for row in self.rows if row.state in ENDED]
+        found = [metric.of([row]) for row in self.rows if row.state in FOR_GOOD]
         return [number for number in found if number is not None]
 
 
@@ -178,8 +180,8 @@ def _panels(
     for part in parts if split else [()]:
         here = [g for g in groups if not split or tuple(g.values[n] for n in others) == part]
         title = ", ".join(f"{n} {_text(v)}" for n, v in zip(others, part, strict=False))
-        draw = _lines if numeric else _rows
-        panels.append(draw(title or _capital(metric.name), here, x, colour, inks, metric, joined))
+        draw = functools.partial(_lines, joined=joined) if numeric else _rows
+        panels.append(draw(title or _capital(metric.name), here, x, colour, inks, metric))
     return _same_axis(panels, metric) if numeric else panels
 
 
@@ -199,9 +201,9 @@ def _lines(
         label = f"{colour} {kind}" if colour else ""
         if joined:
             known = {g.values[x]: numbers for g in mine if (numbers := g.numbers(metric))}
-            lines.append(_means(label, ink, known, NORMAL))
+            lines.append(means(label, ink, known, NORMAL))
             continue
-        points = [_means("", ink, {g.values[x]: n}, 0) for g in mine if (n := g.numbers(metric))]
+        points = [means("", ink, {g.values[x]: n}, 0) for g in mine if (n := g.numbers(metric))]
         lines += [Line(label, ink, width=0, marker="filled"), *points]
     values = sorted({group.values[x] for group in groups})
     log = values[0] > 0 and values[-1] / values[0] >= DECADE
@@ -211,13 +213,6 @@ def _lines(
     )  # fmt: skip
 
 
-def _means(label: str, ink: str, numbers: Mapping[Any, Sequence[float]], width: float) -> Line:
-    """Of the seeds at every x, and each seed as a dot."""
-    means = [statistics.fmean(values) for values in numbers.values()]
-    seeds = [(x, value) for x, values in numbers.items() for value in values]
-    return Line(label, ink, [*numbers], means, dots=seeds, width=width, marker="filled")
-
-
 def _rows(
     title: str,
     groups: Sequence[Group],
@@ -225,7 +220,6 @@ def _rows(
     colour: str,
     inks: Mapping[str, str],
     metric: Metric,
-    joined: bool,
 ) -> Panel:
     """Of an x that is no number: a row for each of its values."""
     names = list(dict.fromkeys(_text(group.values[x]) for group in groups))
@@ -283,7 +277,7 @@ def _table(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> Tab
 
 
 def _seeds(group: Group) -> str:
-    ended = sum(row.state in ENDED for row in group.rows)
+    ended = sum(row.state in FOR_GOOD for row in group.rows)
     return str(ended) if ended == len(group.rows) else f"{ended} of {len(group.rows)}"
 
 
@@ -315,7 +309,7 @@ def _answer(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> st
 
 def _notes(rows: Sequence[Row], metric: Metric) -> list[str]:
     notes = []
-    waiting = [row for row in rows if row.state not in ENDED]
+    waiting = [row for row in rows if row.state not in FOR_GOOD]
     if waiting:
         named = "; ".join(f"{row.name} {STANDS[row.state]}" for row in waiting[:MOST_NAMED])
         more = f"; and {len(waiting) - MOST_NAMED} more" * (len(waiting) > MOST_NAMED)

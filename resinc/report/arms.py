@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from resinc.report.rows import Point, Row
 from resinc.runs.cell import Label
-from resinc.runs.status import CellState
+from resinc.runs.status import FOR_GOOD, CellState
 
 # Of runs from before provenance.json said it; all other sets then had 10.
 CLASSES = {"cifar100": 100, "signs": 6}
 FEW = 3  # So many runs are named in a sentence; all of them are in runs.csv.
 PILOT = "pilot"  # Label of runs that only chose a learning rate.
-ENDED = (CellState.DONE, CellState.DIVERGED)
 STANDS = {
     CellState.RUNNING: "is running",
     CellState.UNFINISHED: "is unfinished",
@@ -79,7 +78,7 @@ def runs_of(arm: Arm, rows: Iterable[Row], seeds: int) -> Runs:
 
 def unfinished(rows: Iterable[Row]) -> str:
     """e.g. "block=plain,seed=3 is running and 2 more are not done"; "" where all have ended."""
-    waiting = [row for row in rows if row.state not in ENDED]
+    waiting = [row for row in rows if row.state not in FOR_GOOD]
     if not waiting:
         return ""
     first = f"{waiting[0].name} {STANDS[waiting[0].state]}"
@@ -123,5 +122,5 @@ def rates(arm: Arm, rows: Iterable[Row]) -> set[float]:
     return {
         row.config["optimizer.lr"]
         for row in arm.select(rows, pilots=True)
-        if row.state in ENDED and "optimizer.lr" in row.config
+        if row.state in FOR_GOOD and "optimizer.lr" in row.config
     }

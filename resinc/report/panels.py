@@ -68,16 +68,24 @@ def final_errors(
             groups = finals(rows, split, x_field)
             values |= groups.keys()
             percents = {x: [100 * error for error in errors] for x, errors in groups.items()}
-            means = [statistics.fmean(errors) for errors in percents.values()]
-            seeds = [(x, error) for x, errors in percents.items() for error in errors]
-            name = f"{label}, {words}"
-            lines.append(
-                Line(name, colour, [*percents], means, dots=seeds, width=width, marker=marker)
-            )
+            lines.append(means(f"{label}, {words}", colour, percents, width, marker))
     tops = [max(line.y, default=0.0) for line in lines]
     top = 1.08 * max([*tops, *(y for line in lines for _, y in line.dots)], default=1.0) or 1.0
     low = -0.015 * top
     return Panel(title, what, "error (%)", lines, log_x, x_ticks=sorted(values), y_range=(low, top))
+
+
+def means(
+    label: str,
+    colour: str,
+    numbers: Mapping[Any, Sequence[float]],
+    width: float,
+    marker: str = "filled",
+) -> Line:
+    """Of x -> numbers of its seeds: their mean at every x, and each of them as a dot."""
+    seeds = [(x, value) for x, values in numbers.items() for value in values]
+    middle = [statistics.fmean(values) for values in numbers.values()]
+    return Line(label, colour, [*numbers], middle, dots=seeds, width=width, marker=marker)
 
 
 def each_run(

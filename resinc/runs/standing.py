@@ -10,11 +10,10 @@ from resinc.runs.log import last_lines
 from resinc.runs.metrics import read_lines
 from resinc.runs.provenance import read_provenance
 from resinc.runs.shape import fits
-from resinc.runs.status import CellState, read_status, state_of
+from resinc.runs.status import ENDED, CellState, read_status, state_of
 
 TAIL_BYTES = 4096
 LOG_LINES = 12
-ENDED = (CellState.DONE, CellState.DIVERGED, CellState.FAILED)
 
 
 class Standing(NamedTuple):

@@ -21,12 +21,16 @@ class CellState(StrEnum):
     NEW = "new"  # Nothing trained yet.
 
 
+FOR_GOOD = (CellState.DONE, CellState.DIVERGED)  # Nothing is left to train.
+ENDED = (*FOR_GOOD, CellState.FAILED)
+
+
 def state_of(workdir: Path) -> CellState:
     """Read the state; "running" in status.json counts only while the lock is held."""
     if is_held(workdir):
         return CellState.RUNNING
     said = read_status(workdir).get("state")
-    if said in (CellState.DONE, CellState.DIVERGED, CellState.FAILED):
+    if said in ENDED:
         return CellState(said)
     begun = said or (workdir / CONFIG).exists()
     return CellState.UNFINISHED if begun else CellState.NEW

@@ -16,7 +16,7 @@ from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.folder import PROFILE
 from resinc.runs.lock import held
-from resinc.runs.status import read_status
+from resinc.runs.status import FOR_GOOD, read_status
 from resinc.train import due
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
@@ -53,7 +53,7 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
             ignore += ("init_from",)  # By whatever name.
         check_config(folder, config_file.to_dict(config), ignore)
         status = read_status(folder)
-        if status.get("state") in ("done", "diverged"):
+        if status.get("state") in FOR_GOOD:
             return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
         splits = data.load(config.data)
         own = Checkpoints(folder, read_only=True).steps()
