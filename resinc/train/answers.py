@@ -1,12 +1,11 @@
 """What a trained network answers to every example of a split."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from resinc.data import normalize
 from resinc.errors import InputError
 from resinc.train.trained import Trained
 
@@ -29,11 +28,7 @@ def answers(trained: Trained, split: str) -> Answers:
         raise InputError(f"objective {config.objective!r} has no classes: it does not classify")
     given = trained.split(split)
 
-    @jax.jit
-    def run(variables: Any, images: jax.Array) -> Any:
-        prepared = normalize.prepare(images, trained.normalizer)
-        return trained.machine.network.apply(variables, prepared, train=False)
-
+    run = jax.jit(trained.logits)
     size = config.eval_batch_size
     parts = []
     for at in range(0, len(given), size):

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from resinc.data import normalize
 from resinc.errors import InputError
 from resinc.train.trained import Trained, load_trained
 
@@ -51,8 +50,7 @@ def serialized(trained: Trained) -> bytes:
     from jax import export
 
     def logits(images: jax.Array) -> Any:
-        prepared = normalize.prepare(images, trained.normalizer)
-        return trained.machine.network.apply(trained.variables, prepared, train=False)
+        return trained.logits(trained.variables, images)
 
     (batch,) = export.symbolic_shape("b")
     shape = (batch, *trained.splits.spec.image_shape)

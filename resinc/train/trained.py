@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from resinc import data
 from resinc.data import normalize
 from resinc.errors import InputError
@@ -24,6 +26,16 @@ class Trained(NamedTuple):
     variables: dict[str, Any]  # {"params", "batch_stats"}, NumPy.
     splits: data.Splits
     normalizer: normalize.Normalizer  # Of the training split.
+
+    def logits(self, variables: Any, images: jax.Array) -> Any:
+        """What the network puts out in evaluation mode, with the weights given.
+
+        Args:
+          variables: like `self.variables`, given so that a compiled caller need not hold them.
+          images: uint8 [b, h, w, c], of the data set.
+        """
+        prepared = normalize.prepare(images, self.normalizer)
+        return self.machine.network.apply(variables, prepared, train=False)
 
     def split(self, name: str) -> data.Split:
         """Train, validation or test.
