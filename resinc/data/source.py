@@ -6,6 +6,7 @@ of the two, so that neither the step nor the loop knows which kind of source it 
 """
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -54,6 +55,16 @@ class Source(Protocol):
         """Make the batch, inside a compiled function."""
 
 
+def places(sizes: Mapping[str, int]) -> dict[str, range]:
+    """The ids of splits that lie one after the other; those without examples are left out."""
+    ends = itertools.accumulate(sizes.values())
+    return {
+        name: range(end - size, end)
+        for (name, size), end in zip(sizes.items(), ends, strict=True)
+        if size
+    }
+
+
 class Examples(NamedTuple):
     """A whole set, one split after the other."""
 
@@ -78,16 +89,11 @@ class Resident:
     def of(cls, splits: Splits, seed: int, batch_size: int) -> Self:
         """Lay the splits of a set one after the other."""
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        ends = np.cumsum([len(split) for split in named.values()]).tolist()
         held = Examples(
             np.concatenate([split.image for split in named.values()]),
             np.concatenate([split.label for split in named.values()]),
         )
-        parts = {
-            name: range(end - len(split), end)
-            for (name, split), end in zip(named.items(), ends, strict=True)
-            if len(split)
-        }
+        parts = places({name: len(split) for name, split in named.items()})
         return cls(held, parts, seed, batch_size)
 
     def batch(self, step: int) -> np.ndarray:

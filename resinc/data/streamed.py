@@ -16,7 +16,7 @@ from resinc.cores import available_cores
 from resinc.data.faults import Faults
 from resinc.data.images import BadImage, Part
 from resinc.data.order import batch_indices, eval_batches, example_at
-from resinc.data.source import Batch
+from resinc.data.source import Batch, places
 from resinc.errors import InputError
 
 # Bytes of a file, seed, epoch, id -> uint8 [h, w, 3].
@@ -90,11 +90,9 @@ class Streamed:
           InputError: the batch does not divide, or `on_error` is unknown.
         """
         self._splits = {name: part for name, part in splits.items() if len(part.indices)}
-        ends = np.cumsum([len(part.indices) for part in self._splits.values()]).tolist()
-        self.parts: Mapping[str, range] = {
-            name: range(end - len(part.indices), end)
-            for (name, part), end in zip(self._splits.items(), ends, strict=True)
-        }
+        self.parts: Mapping[str, range] = places(
+            {name: len(part.indices) for name, part in self._splits.items()}
+        )
         self.faults = Faults(on_error)
         self._training, self._evaluation = training, evaluation
         self._size, self._seed, self._batch_size = size, seed, batch_size
