@@ -55,7 +55,8 @@ def numbers(configs: Sequence[ConfigDict]) -> dict[str, np.ndarray]:
 
     What they share stays a constant of the program, as it is in that of a single run.
     """
-    values = {field: [_at(config, field) for config in configs] for field in FIELDS}
+    flat = [dict(config_file.flatten(config)) for config in configs]
+    values = {field: [config[field] for config in flat] for field in FIELDS}
     return {
         field: np.array(each, FIELDS[field])
         for field, each in values.items()
@@ -112,10 +113,3 @@ def stacked(trees: Sequence[Any]) -> Any:
 def member(tree: Any, index: int | None) -> Any:
     """The pytree of one member, of host arrays; None: there is one run, and it is all its own."""
     return tree if index is None else jax.tree.map(lambda leaf: leaf[index], tree)
-
-
-def _at(config: ConfigDict, field: str) -> Any:
-    value: Any = config
-    for part in field.split("."):
-        value = value[part]
-    return value
