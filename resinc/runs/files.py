@@ -1,4 +1,4 @@
-"""Small JSON files, written whole or not at all."""
+"""Small files, written whole or not at all."""
 
 import contextlib
 import json
@@ -9,12 +9,17 @@ from typing import Any
 
 
 def write_json(path: Path, value: Any) -> None:
+    """As `write_text`."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write whole or not at all: a reader, even after a power cut, finds the old or the new."""
     # Of this thread alone: two sweeps may be started at once in one folder.
     part = path.with_name(f"{os.getpid()}-{threading.get_ident()}-{path.name}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from resinc.runs.files import write_text
 from resinc.runs.folder import GRADIENTS, METRICS, TIMING
 
 
@@ -67,9 +68,7 @@ class Lines:
             for line, value in _objects(before)
             if isinstance(value.get("step"), int) and value["step"] <= step
         ]
-        part = path.with_name(path.name + ".part")
-        part.write_text("".join(kept), encoding="utf-8")
-        os.replace(part, path)
+        write_text(path, "".join(kept))
         self._file = path.open("a", encoding="utf-8")
 
     def append(self, line: Mapping[str, Any]) -> None:
