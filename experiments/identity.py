@@ -74,9 +74,13 @@ def sweep(dataset: str = "digits", seeds: int = SEEDS, steps: int = 0) -> Iterat
     yield from shallow
     pilots = [cell for cell in shallow if not cell.pilots]
     starts = [cell for cell in shallow if cell.pilots]
-    yield from recipes.judged(
-        recipe, _plain(GROWN, {"init_extra": "identity"}), seeds, pilots, starts
-    )
+    # What suits 20 layers need not suit the 56 that they are grown to.
+    pilot = recipes.pilot_at_best(recipe, classifier("plain", SHALLOW), pilots)
+    grown = _plain(GROWN, {"init_extra": "identity"})
+    tries = [replace(cell, start=pilot.name) for cell in recipes.pilots_of(recipe, grown)]
+    yield pilot
+    yield from tries
+    yield from recipes.judged(recipe, grown, seeds, tries, starts)
     yield from tuned(recipe, classifier("plain", DEEP), seeds)
     yield from tuned(recipe, classifier("residual", SHALLOW), seeds)
     yield from tuned(recipe, classifier("residual", DEEP), seeds)

@@ -143,6 +143,12 @@ def pilots_of(recipe: Recipe, network: Network) -> list[Cell]:
     ]
 
 
+def pilot_at_best(recipe: Recipe, network: Network, pilots: Sequence[Cell]) -> Cell:
+    """One more run of the pilots' seed: what pilots of another network can start from."""
+    names = tuple(pilot.name for pilot in pilots)
+    return _cell(recipe, network, PILOT_SEED, {}, {**BEST, PILOT: True}, names)
+
+
 def judged(
     recipe: Recipe,
     network: Network,

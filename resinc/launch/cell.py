@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,8 @@ def check_cells(cells: Sequence[Cell]) -> None:
 
     Raises:
       InputError: there are no cells, two have one name, one's is too long, one has an unknown task
-        or a label that is no text, number or truth value, it starts from a cell that is not there
-        or from itself, or it has a pilot that is not there or waits for another.
+        or a label that is no text, number or truth value, it starts from a cell or has a pilot that
+        is not there, or cells wait for each other.
     """
     _check_unique(cells)
     for cell in cells:
@@ -130,18 +131,18 @@ def check_cells(cells: Sequence[Cell]) -> None:
                     f"cell {cell.name!r} has the pilot {pilot!r}, which the sweep does not have"
                     f"{did_you_mean(pilot, by_name)}"
                 )
-            if by_name[pilot].pilots or by_name[pilot].start:
-                raise InputError(f"pilot {pilot!r} of cell {cell.name!r} waits for another itself")
-        way = [cell.name]
-        while start := by_name[way[-1]].start:
-            if start not in by_name:
-                raise InputError(
-                    f"cell {way[-1]!r} starts from {start!r}, which the sweep does not have"
-                    f"{did_you_mean(start, by_name)}"
-                )
-            way.append(start)
-            if start in way[:-1]:
-                raise InputError(f"cells start from each other: {' from '.join(way)}")
+        if cell.start and cell.start not in by_name:
+            raise InputError(
+                f"cell {cell.name!r} starts from {cell.start!r}, which the sweep does not have"
+                f"{did_you_mean(cell.start, by_name)}"
+            )
+    waits = {cell.name: {*cell.pilots, *filter(None, [cell.start])} for cell in cells}
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        # graphlib lists a cycle from what is waited for to what waits, its first name twice.
+        circle = " waits for ".join(reversed(error.args[1]))
+        raise InputError(f"cells wait for each other: {circle}") from error
 
 
 def _check_unique(cells: Iterable[Cell]) -> None:

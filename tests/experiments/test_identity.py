@@ -18,6 +18,7 @@ from experiments.identity import (
 from experiments.recipes import RECIPES
 from resinc import config as config_lib
 from resinc import report
+from resinc.report.arms import PILOT
 from resinc.report.outcome import Outcome
 from resinc.report.rows import Point, Row
 from resinc.runs.status import CellState
@@ -112,16 +113,22 @@ def test_every_hypothesis_has_its_sample_of_cells_that_load(dataset):
         assert stack == (config.data.normalize == "none")
 
 
-def test_grown_networks_start_from_the_shallow_ones_of_their_seed_at_their_rate():
+def test_grown_networks_start_from_the_shallow_ones_of_their_seed_at_a_rate_of_their_own():
     cells = {cell.name: cell for cell in identity.sweep("digits")}
     grown = [cell for cell in cells.values() if cell.labels.get("grown")]
-    assert len(grown) == 5
+    pilots = [cell for cell in grown if PILOT in cell.labels]
+    judged = [cell for cell in grown if PILOT not in cell.labels]
+    assert len(judged) == 5
     for cell in grown:
         start = cells[cell.start]
-        assert start.labels == {"kind": "plain", "depth": identity.SHALLOW, "rate": "best"}
+        assert start.labels.items() >= {"kind": "plain", "depth": identity.SHALLOW}.items()
         assert start.overrides["seed"] == cell.overrides["seed"]
-        assert start.pilots == cell.pilots
+        assert {cells[name].labels["depth"] for name in start.pilots} == {identity.SHALLOW}
         assert cell.args["depth"] == identity.DEEP
+    # Chosen on a seed that is not judged, shallow network and all.
+    assert {cell.pilots for cell in judged} == {tuple(cell.name for cell in pilots)}
+    assert [cell.overrides["optimizer.lr"] for cell in pilots] == list(RECIPES["digits"].rates)
+    assert not {cell.start for cell in pilots} & {cell.start for cell in judged}
 
 
 def test_report_of_finished_and_of_no_runs_is_written(tmp_path):
