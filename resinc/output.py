@@ -77,14 +77,16 @@ def surviving_output() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def console(stderr: bool = False) -> "Console":
-    """What every display draws on; the command line and library use alike.
+def console(stderr: bool = False, file: TextIO | None = None) -> "Console":
+    """What every display draws on, `file` or else the terminal.
+
+    The command line and library use alike.
 
     It prints text as it is: a path may hold "[old]" or ":x:".
     """
     from rich.console import Console
 
-    file = _surviving(sys.stderr if stderr else sys.stdout)
+    file = _surviving(file or (sys.stderr if stderr else sys.stdout))
     # A pipe has no width of its own: 80 columns would break the lines.
     return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
 

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from resinc.runs.folder import LOG
 
@@ -22,6 +22,11 @@ def open_log(workdir: Path, command: Sequence[str]) -> BinaryIO:
     log.write(f"$ {shlex.join(command)}\n".encode(errors="replace"))
     log.flush()
     return log
+
+
+def append_log(workdir: Path) -> TextIO:
+    """Open it to say more of the newest start; every line is there as soon as it is whole."""
+    return log_path(workdir).open("a", buffering=1, encoding="utf-8", errors="replace")
 
 
 def last_lines(workdir: Path, count: int) -> list[str]:

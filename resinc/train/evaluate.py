@@ -75,6 +75,20 @@ def evaluate_members(
     ]
 
 
+def evaluate_with_average(
+    program: Program, source: Source, state: State, names: tuple[str, ...], batch_size: int
+) -> list[dict[str, Result]]:
+    """As `evaluate_members`; of a state that keeps an average, "test_average" and so on too."""
+    results = evaluate_members(program, source, state, names, batch_size)
+    if not state.average:
+        return results
+    averaged = evaluate_members(program, source, state.average, names, batch_size)
+    return [
+        own | {f"{name}_average": result for name, result in other.items()}
+        for own, other in zip(results, averaged, strict=True)
+    ]
+
+
 def _total(sums: list[Sums], part: range) -> Result:
     size, seen = len(part), sum(int(s.seen) for s in sums)
     id_sum = sum(int(s.id_sum) for s in sums) % 2**32

@@ -1,10 +1,16 @@
-"""One training run, from a config to a finished folder; it can be killed at any moment.
+"""Training, from configs to finished folders; it can be killed at any moment.
 
-All that can be refused is refused before anything is written or compiled. Then batches go from a
-source to a program, and what comes back goes to a recorder.
+One run, or the members of a pack: runs that one program trains at once. All that can be refused is
+refused before anything is written or compiled. Then batches go from a source to a program, and what
+comes back goes to a recorder per run.
 """
 
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -12,6 +18,7 @@ from resinc import config as config_file
 from resinc import data
 from resinc.data import normalize
 from resinc.data.source import Resident
+from resinc.errors import InputError
 from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.folder import PROFILE
@@ -20,14 +27,35 @@ from resinc.runs.status import FOR_GOOD, read_status
 from resinc.train import due
 from resinc.train.assemble import Machine, assemble
 from resinc.train.checkpoint import Checkpoints
-from resinc.train.evaluate import evaluate
+from resinc.train.evaluate import evaluate_with_average
 from resinc.train.initial import check_source, from_run
+from resinc.train.members import batches, check_alike
 from resinc.train.probes import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import Program
-from resinc.train.recorder import Outcome, Recorder
+from resinc.train.recorder import Member, Outcome, Recorder
+from resinc.train.recorders import Recorders
 from resinc.train.signals import stop_on_signal
 from resinc.train.start import Start, find_start
+from resinc.train.state import State
+
+
+class Run(NamedTuple):
+    """A run that is ready to go on; nothing of it is written yet.
+
+    Attributes:
+      machine: of its config.
+      folder: its workdir.
+      start: what it goes on from.
+      seconds: spent on it before.
+      lock: of the folder, let go of when it is closed.
+    """
+
+    machine: Machine
+    folder: Path
+    start: Start
+    seconds: float
+    lock: contextlib.ExitStack
 
 
 def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
@@ -41,13 +69,79 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
     Raises:
       InputError: the config, the data or the folder cannot be used; nothing was changed.
     """
-    machine = assemble(config)
+    (outcome,) = _train([config], [folder], profile_steps)
+    if isinstance(outcome, InputError):
+        raise outcome
+    return outcome
+
+
+def train_members(
+    configs: Sequence[ConfigDict], folders: Sequence[Path]
+) -> list[Outcome | InputError]:
+    """Train runs that differ in numbers alone, each as `train` would, all in one program.
+
+    Each has its folder to itself, with a log of its own, and ends by itself: one that diverges or
+    is refused leaves the others alone. Those that start at the same step are trained at once.
+
+    Returns:
+      How each ended, or what it was refused for, in the order given.
+
+    Raises:
+      InputError: they differ in more than `members.FIELDS`, or a config cannot be used; nothing was
+        changed.
+    """
+    return _train(configs, folders, own_logs=True)
+
+
+def _train(
+    configs: Sequence[ConfigDict],
+    folders: Sequence[Path],
+    profile_steps: int = 0,
+    own_logs: bool = False,
+) -> list[Outcome | InputError]:
+    check_alike(configs)
+    machines = [assemble(config) for config in configs]
+    load = functools.cache(lambda: data.load(configs[0].data))
+    ended: dict[Path, Outcome | InputError] = {}
+    runs: list[Run] = []
+    with contextlib.ExitStack() as locks:
+        for machine, folder in zip(machines, folders, strict=True):
+            try:
+                ready = _prepare(machine, folder, load)
+            except InputError as error:
+                ended[folder] = error
+                continue
+            if isinstance(ready, Outcome):
+                ended[folder] = ready
+                continue
+            locks.enter_context(ready.lock)
+            runs.append(ready)
+        stopped: Outcome | None = None
+        for step in sorted({run.start.step for run in runs}):
+            together = [run for run in runs if run.start.step == step]
+            if stopped:
+                outcomes = [stopped._replace(step=step)] * len(together)
+            else:
+                outcomes = run_together(together, load(), profile_steps, own_logs)
+            ended |= {run.folder: end for run, end in zip(together, outcomes, strict=True)}
+            stopped = next((end for end in outcomes if end.state == "interrupted"), None)
+    return [ended[folder] for folder in folders]
+
+
+def _prepare(machine: Machine, folder: Path, load: Callable[[], data.Splits]) -> Run | Outcome:
+    """Lock the folder and find where its run goes on; an outcome where it has ended already.
+
+    Raises:
+      InputError: the folder or the data cannot be used; nothing was changed.
+    """
+    config = machine.config
     source = sources.typed(config.init_from, folder) if config.init_from else None
     if source:
         config = ConfigDict(config)
         config.init_from = sources.relative(source, folder)
         machine = machine._replace(config=config.lock())
-    with held(folder):
+    with contextlib.ExitStack() as lock:
+        lock.enter_context(held(folder))
         ignore = uncompared(config)
         if source and check_source(source, folder):
             ignore += ("init_from",)  # By whatever name.
@@ -55,58 +149,72 @@ def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
         status = read_status(folder)
         if status.get("state") in FOR_GOOD:
             return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
-        splits = data.load(config.data)
+        splits = load()
         own = Checkpoints(folder, read_only=True).steps()
         # What has a checkpoint of its own no longer needs what it started from.
         initial = from_run(machine, source) if source and not own else None
         start = find_start(machine, splits, initial, folder, ignore)
-        recorder = Recorder(folder, machine.config, start, status.get("seconds", 0.0))
-        place = folder / PROFILE
-        profiler = Profiler(place, start.step, config.steps, profile_steps, recorder.say)
-        return run(machine, splits, start, recorder, profiler)
+        return Run(machine, folder, start, status.get("seconds", 0.0), lock.pop_all())
 
 
-def run(
-    machine: Machine, splits: data.Splits, start: Start, recorder: Recorder, profiler: Profiler
-) -> Outcome:
-    """Go on from `start` to the last step, or to where the run is stopped or diverges."""
-    config = machine.config
+def run_together(
+    runs: Sequence[Run], splits: data.Splits, profile_steps: int = 0, own_logs: bool = False
+) -> list[Outcome]:
+    """Go on from where all of them start to the last step, or until they are stopped or diverge."""
+    machine, start = runs[0].machine, runs[0].start
+    configs, config = [run.machine.config for run in runs], machine.config
     normalizer = normalize.configured(splits.train.image, config.data)
     source = Resident.of(splits, config.seed, config.batch_size)
-    program = Program(machine, source, normalizer)
-    state = program.place(start.state)
-    with stop_on_signal() as stop, recorder, profiler:
-        recorder.begin()
+    orders = [dataclasses.replace(source, seed=own.seed) for own in configs]
+    program = Program(machine, source, normalizer, configs if len(runs) > 1 else ())
+    state = program.place(*(run.start.state for run in runs))
+    names = tuple(run.folder.name for run in runs)
+    recorders = Recorders(
+        {
+            Recorder(
+                run.folder,
+                run.machine.config,
+                run.start,
+                run.seconds,
+                Member(index, names) if program.members else None,
+                own_logs,
+            ): run.lock
+            for index, run in enumerate(runs)
+        }
+    )
+    place = runs[0].folder / PROFILE
+    profiler = Profiler(place, start.step, config.steps, profile_steps, recorders.say)
+
+    def probed(state: State, probes: Sequence[str]) -> Callable[[int | None], dict[str, Any]]:
+        return lambda index: measure(machine, splits, normalizer, state, probes, index)
+
+    with stop_on_signal() as stop, recorders, profiler:
+        recorders.begin()
         if not start.step:
-            at_start = measure(machine, splits, normalizer, state, config.probes_at_start)
-            recorder.measurements(0, at_start)
+            recorders.measurements(0, probed(state, config.probes_at_start))
         for steps in due.calls(config, start.step):
             with profiler.call(steps) as dispatched:
-                state, reports = program.train(state, [source.batch(step - 1) for step in steps])
+                moved = [batches(orders, step - 1) for step in steps]
+                state, reports = program.train(state, moved)
                 dispatched.append(reports)
-            recorder.report(steps, reports)
+            recorders.report(steps, reports)
             step, last = steps[-1], steps[-1] == config.steps
             if not due.saves(config, step) and not stop.requested:
                 continue
-            recorder.settle()
-            validation_error = None
+            recorders.settle()
             if due.evaluates(config, step):
-                names = ("train", "validation", "test") if last else ("validation", "test")
-                results = evaluate(program, source, state, names, config.eval_batch_size)
-                if state.average:
-                    size = config.eval_batch_size
-                    averaged = evaluate(program, source, state.average, names, size)
-                    results |= {f"{name}_average": found for name, found in averaged.items()}
-                validation_error = recorder.evaluation(step, results)
-                if last and "test" in results and config.objective == "classify":
-                    recorder.correct("test", results["test"].errors == 0, splits.test.digest())
-            recorder.save(state, validation_error)
+                parts = ("train", "validation", "test") if last else ("validation", "test")
+                size = config.eval_batch_size
+                results = evaluate_with_average(program, source, state, parts, size)
+                recorders.evaluation(step, results)
+                if last and len(splits.test) and config.objective == "classify":
+                    recorders.correct("test", results, splits.test.digest())
+            recorders.save(state)
             if stop.requested and not last:
                 said = f"saved at step {step} on {stop.requested.name}"
-                recorder.end("interrupted", step, said, stop.requested)
+                recorders.end("interrupted", step, said, stop.requested)
                 break
         else:
-            at_end = measure(machine, splits, normalizer, state, config.probes)
-            recorder.measurements(config.steps, at_end)
-            recorder.end("done", config.steps)
-    return recorder.outcome
+            recorders.measurements(config.steps, probed(state, config.probes))
+            recorders.end("done", config.steps)
+    return recorders.outcomes

@@ -14,6 +14,7 @@ import optax
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
+from resinc.data.source import Source
 from resinc.errors import InputError
 from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
 
@@ -32,6 +33,12 @@ class Own(NamedTuple):
     seed: int | jax.Array
     schedule: Schedule
     optimizer: optax.GradientTransformation
+
+
+def shared(config: ConfigDict) -> dict[str, Any]:
+    """{dotted field: value} of what members have in common: all but FIELDS."""
+    flat = config_file.flatten(config_file.to_dict(config))
+    return {field: value for field, value in flat if field not in FIELDS}
 
 
 def check_alike(configs: Sequence[ConfigDict]) -> None:
@@ -112,4 +119,11 @@ def stacked(trees: Sequence[Any]) -> Any:
 
 def member(tree: Any, index: int | None) -> Any:
     """The pytree of one member, of host arrays; None: there is one run, and it is all its own."""
-    return tree if index is None else jax.tree.map(lambda leaf: leaf[index], tree)
+    # 0-d leaves stay arrays, which checkpoints are made of.
+    return tree if index is None else jax.tree.map(lambda leaf: leaf[index, ...], tree)
+
+
+def batches(sources: Sequence[Source], step: int) -> Any:
+    """What moves for a step, a list of n; of one run, what its source gives."""
+    each = [source.batch(step) for source in sources]
+    return each if len(each) > 1 else each[0]

@@ -10,6 +10,7 @@ from resinc import data, networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
 from resinc.train.assemble import Machine
+from resinc.train.members import member
 from resinc.train.precision import precisely
 from resinc.train.state import State
 
@@ -23,6 +24,7 @@ def measure(
     normalizer: normalize.Normalizer,
     state: State,
     names: Sequence[str],
+    index: int | None = None,
 ) -> dict[str, Any]:
     """{probe: what it measured}.
 
@@ -32,6 +34,7 @@ def measure(
       normalizer: of the training split.
       state: its weights are measured, replicated or not.
       names: keys of PROBES.
+      index: of the member whose weights are measured; None: the state is of one run.
     """
     if not names:
         return {}
@@ -43,7 +46,8 @@ def measure(
         images = normalize.prepare(jnp.asarray(split.image[taken][:most]), normalizer)
         return images, jnp.asarray(split.label[taken][:most])
 
-    params, batch_stats = jax.device_get((state.params, state.batch_stats))
+    weights = jax.device_get((state.params, state.batch_stats))
+    params, batch_stats = member(weights, index)
     subject = Subject(
         section=section,
         num_classes=classes,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, TextIO
 
 from rich.progress import (
     BarColumn,
@@ -20,10 +20,11 @@ from resinc.train.evaluate import Result
 class RunProgress:
     """Shows step, loss, error, images/s and time left; use as a context manager."""
 
-    def __init__(self, name: str, start: int, steps: int):
+    def __init__(self, name: str, start: int, steps: int, log: TextIO | None = None):
+        """`log`: where lines go, in place of the terminal."""
         self._steps = steps
         self._start, self._begun = start, time.monotonic()
-        self._console = console()
+        self._console = console(file=log)
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),

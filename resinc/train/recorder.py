@@ -16,10 +16,11 @@ from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs.config import write_config
 from resinc.runs.correct import Correct, write_correct
+from resinc.runs.log import append_log
 from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
-from resinc.train import due
+from resinc.train import due, members
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Result
 from resinc.train.finite import name_parts
@@ -40,6 +41,18 @@ class Outcome(NamedTuple):
     signal_number: int = 0
 
 
+class Member(NamedTuple):
+    """Which of the runs that one program trains at once.
+
+    Attributes:
+      number: from 0, of its part of every array.
+      pack: names of the folders of all.
+    """
+
+    number: int
+    pack: tuple[str, ...]
+
+
 class Diverged(Exception):
     """The run holds numbers no longer."""
 
@@ -58,23 +71,47 @@ class Recorder:
 
     Attributes:
       outcome: how the run ended, once it has.
+      member: its number among those that the program trains; None: it is the only one.
     """
 
     outcome = Outcome("running", 0)
 
-    def __init__(self, folder: Path, config: ConfigDict, start: Start, seconds_before: float):
-        """Open the files after `start`; `seconds_before` were spent on the run until now."""
-        self._folder, self._config, self._start = folder, config, start
+    def __init__(
+        self,
+        folder: Path,
+        config: ConfigDict,
+        start: Start,
+        seconds_before: float,
+        member: Member | None = None,
+        own_log: bool = False,
+    ):
+        """Open the files after `start`.
+
+        Args:
+          folder: workdir of the run.
+          config: of the run.
+          start: what it goes on from.
+          seconds_before: spent on the run until now.
+          member: which of several it is: reports and states are then of all of them.
+          own_log: what its user sees goes to the log of the folder, not to the terminal.
+        """
+        self.member = member.number if member else None
+        self._folder, self._config = folder, config
+        self._said = start.said
+        self._provenance = start.within(member.pack) if member else start.provenance
+        self._sharing = len(member.pack) if member else 1
         self._begun = time.monotonic()
         self._seconds_before = seconds_before
         self._step = start.step  # The newest that was dispatched.
         self._newest: tuple[range, Report] | None = None  # Of a call, not looked at yet.
+        self._validation_error: float | None = None  # Of the newest step.
         write_config(folder, config)
         set_aside(folder, start.damaged | unreadable_scores(folder))
         self._checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
-        write_origin(folder, start.provenance)
+        write_origin(folder, self._provenance)
         self._writer = MetricsWriter(folder, start.step, config.log_gradients)
-        self._progress = RunProgress(folder.name, start.step, config.steps)
+        self._log_file = append_log(folder) if own_log else None
+        self._progress = RunProgress(folder.name, start.step, config.steps, self._log_file)
         self._meter = Meter(config.batch_size)
 
     def __enter__(self) -> Self:
@@ -84,14 +121,14 @@ class Recorder:
     def begin(self) -> None:
         """Say that the run goes on, and from where."""
         self._status("running", self._step)
-        for line in self._start.said:
+        for line in self._said:
             self.say(line)
 
     def say(self, line: str) -> None:
         self._progress.say(line)
 
     def report(self, steps: range, reports: Report) -> None:
-        """Take what a call gave, [k] each; log the call before, which is computed by now.
+        """Take what a call gave, [k, ...]; log the call before, which is computed by now.
 
         So the device never waits for a log line.
         """
@@ -109,10 +146,10 @@ class Recorder:
         newest = self._newest
         self._log()
         if newest:
-            _check_finite(_at(jax.device_get(newest[1]), -1))
+            _check_finite(self._own(newest[1], -1))
 
-    def evaluation(self, step: int, results: Mapping[str, Result]) -> float | None:
-        """Log results by split; returns the validation error, by which checkpoints are selected.
+    def evaluation(self, step: int, results: Mapping[str, Result]) -> None:
+        """Log results by split; a checkpoint of this step is selected by the validation error.
 
         Raises:
           Diverged: a loss is not finite; nothing was written.
@@ -123,7 +160,8 @@ class Recorder:
         for split, result in results.items():
             self._writer.evaluation(step, split, result.loss, result.error, result.seen)
         self._progress.evaluation(step, results)
-        return results["validation"].error if "validation" in results else None
+        if "validation" in results:
+            self._validation_error = results["validation"].error
 
     def correct(self, split: str, right: np.ndarray, digest: str) -> None:
         """Which examples of a split the trained network got right; `digest`: of the examples."""
@@ -138,11 +176,13 @@ class Recorder:
             known.setdefault(name, {})[str(step)] = value
         write_measurements(self._folder, known)
 
-    def save(self, state: State, validation_error: float | None = None) -> None:
+    def save(self, state: State) -> None:
         """Begin a checkpoint, with the metrics before it."""
         self._writer.sync()
         config = config_file.to_dict(self._config)
-        self._checkpoints.save(state, config, self._start.provenance, validation_error)
+        error, self._validation_error = self._validation_error, None
+        own = members.member(jax.device_get(state), self.member)
+        self._checkpoints.save(own, config, self._provenance, error)
         self._meter.restart(self._step)
 
     def end(self, state: str, step: int, message: str = "", signal_number: int = 0) -> None:
@@ -172,9 +212,14 @@ class Recorder:
                 with contextlib.suppress(Exception):
                     part.close()
             self._progress.__exit__(kind, error, traceback)
+            if self._log_file:
+                self._log_file.close()
 
     def _failed(self, error: BaseException) -> None:
         cause = outside_cause(error)
+        message = cause or f"{type(error).__name__}: {error}"
+        if self._log_file:
+            self.say(message)
         if cause:
             self._checkpoints.discard_unfinished()
             error.add_note(
@@ -182,17 +227,17 @@ class Recorder:
                 "command goes on from its last checkpoint"
             )
         with contextlib.suppress(OSError):
-            self._status("failed", self._step, cause or f"{type(error).__name__}: {error}")
+            self._status("failed", self._step, message)
 
     def _log(self) -> None:
         """Log the newest call, waiting for it to be computed where one of its steps is logged."""
         newest, self._newest = self._newest, None
         if newest is None or not any(map(self._is_logged, newest[0])):
             return
-        steps, reports = newest[0], jax.device_get(newest[1])
+        steps, reports = newest
         speed = 0.0
         for i, step in enumerate(steps):
-            report = _at(reports, i)
+            report = self._own(reports, i)
             if self._is_logged(step):
                 _check_finite(report)
             if self._is_logged(step) and self._config.log_gradients:
@@ -214,16 +259,17 @@ class Recorder:
         self._status("running", step)
 
     def _status(self, state: str, step: int, message: str = "") -> None:
-        seconds = self._seconds_before + time.monotonic() - self._begun
+        # Members take the time of the machine together: summed over runs, it counts once.
+        seconds = self._seconds_before + (time.monotonic() - self._begun) / self._sharing
         write_status(self._folder, state, step, self._config.steps, seconds, message)
+
+    def _own(self, reports: Report, index: int) -> Report:
+        """The report of one step of a call, of this run alone."""
+        of_step = jax.tree.map(lambda leaf: leaf[index], jax.device_get(reports))
+        return members.member(of_step, self.member)
 
 
 def _check_finite(report: Report) -> None:
     """Raise where this step or one before left NaN or infinity."""
     if report.bad_step >= 0:
         raise Diverged(int(report.bad_step), name_parts(int(report.bad_parts)))
-
-
-def _at(reports: Report, index: int) -> Report:
-    """The report of one step of a call."""
-    return jax.tree.map(lambda leaf: leaf[index], reports)

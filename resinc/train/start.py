@@ -1,5 +1,6 @@
 """Where a run starts: its own newest checkpoint, another run's weights, or the seed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ class Start(NamedTuple):
     provenance: dict[str, Any]  # Of the run, this start included.
     damaged: dict[int, str]  # Step -> why, of checkpoints to be set aside.
     said: tuple[str, ...]  # What the user should know, a line each.
+
+    def within(self, pack: Sequence[str]) -> dict[str, Any]:
+        """The provenance, where runs of these folders are trained in one program."""
+        *before, this = self.provenance["starts"]
+        return self.provenance | {"starts": [*before, this | {"pack": list(pack)}]}
 
 
 def find_start(
