@@ -14,7 +14,6 @@ from resinc.errors import InputError, outside_cause
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
-EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 CONFIG_HELP = """\
@@ -37,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return args.run(args, rest)
         except InputError as error:
             print(f"resinc: {error}", file=sys.stderr)
-            return EXIT_INPUT
+            return commands.EXIT_INPUT
         except KeyboardInterrupt:
             print("resinc: stopped by Ctrl-C", file=sys.stderr)
             return EXIT_INTERRUPTED
@@ -180,6 +179,9 @@ def make_parser() -> argparse.ArgumentParser:
     sweep_cli.add_sweep(
         add("sweep", sweep_commands.run_sweep, text, takes_config=True, needs_config=False)
     )
+    text = "Train the runs that a file lists in one program; `sweep --pack` writes such files."
+    command = add("pack", commands.run_pack, text)
+    command.add_argument("file", type=path, help="a pack.json in packs/ of a sweep's folder")
     text = "Show how the runs of a sweep stand, until all have ended."
     sweep_cli.add_status(add("status", sweep_commands.run_status, text))
     text = "Draw the figure, table and page of a sweep, by its experiment or by --x."

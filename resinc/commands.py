@@ -4,6 +4,7 @@ Heavy imports wait until a subcommand needs them.
 """
 
 import argparse
+import contextlib
 import gc
 import os
 import subprocess
@@ -18,6 +19,7 @@ from resinc.xla import keep_memory
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+EXIT_INPUT = 2
 EXIT_DIVERGED = 3
 
 
@@ -37,6 +39,33 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
         return EXIT_DIVERGED
     print(f"done at step {outcome.step}: {show(args.workdir)}")
     return 0
+
+
+def run_pack(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.runs.log import append_log
+    from resinc.runs.pack import read_pack
+
+    runs = read_pack(args.file)
+    configs = [load_training(run.recipe, list(run.flags)) for run in runs]
+    prepare_jax(configs[0].parallel.deterministic)
+    from resinc.train.loop import train_members
+
+    status = 0
+    for run, end in zip(runs, train_members(configs, [r.folder for r in runs]), strict=True):
+        if isinstance(end, InputError):
+            said, code = f"resinc: {end}", EXIT_INPUT
+        elif end.state == "interrupted":
+            said, code = f"{end.message}; goes on from there", 128 + end.signal_number
+        elif end.state == "diverged":
+            said, code = f"resinc: diverged: {end.message}", EXIT_DIVERGED
+        else:
+            said, code = f"done at step {end.step}: {show(run.folder)}", 0
+        # What stopped all of them counts before what became of one, and a refusal before a result.
+        status = max(status, code, key=lambda code: (code >= 128, code == EXIT_INPUT, code))
+        print(f"{run.folder.name}  {said}")
+        with contextlib.suppress(OSError), append_log(run.folder) as log:
+            print(said, file=log)
+    return status
 
 
 def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:

@@ -50,6 +50,14 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
         "--workers", type=count, default=0, help="runs at a time (default: one per device or core)"
     )
     command.add_argument(
+        "--pack",
+        type=count,
+        default=1,
+        metavar="N",
+        help="train up to N runs that differ in seed, rate, momentum or decay alone in one program "
+        "(default: 1)",
+    )
+    command.add_argument(
         "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"
     )
 

@@ -29,7 +29,7 @@ def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
         return _dry_run(plan, args)
     from resinc.launch import sweep
 
-    options = args.workers, args.devices, args.launcher, plan.about
+    options = args.workers, args.devices, args.launcher, plan.about, args.pack
     return sweep.run_sweep(plan.cells, args.root, *options).exit_code
 
 

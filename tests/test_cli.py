@@ -34,7 +34,7 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "measure", "eval", "import", "export", "sweep", "report", "data", "summary"],
+    ["train", "measure", "eval", "import", "export", "sweep", "report", "data", "summary", "pack"],
 )
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as end:

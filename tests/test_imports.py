@@ -51,7 +51,7 @@ ALLOWED = {
     # It calls every folder that has a subcommand.
     "commands": EVERYWHERE
     | {"resinc", "resinc.cost", "resinc.data", "resinc.networks", "resinc.report"}
-    | {"resinc.train", "resinc.xla"},
+    | {"resinc.runs", "resinc.train", "resinc.xla"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {

@@ -1,6 +1,5 @@
 """Run every cell of a sweep that is not finished; what is finished is checked and left alone."""
 
-import functools
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from resinc.launch import LAUNCHERS
 from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
+from resinc.launch.pack import pack_command, pack_folder, packs
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
@@ -50,6 +50,7 @@ def run_sweep(
     devices: Sequence[str] | None = None,
     launcher: str = "local",
     about: Mapping[str, Any] | None = None,
+    pack: int = 1,
     command: Callable[[Cell, Path], list[str]] = Cell.command,
 ) -> Summary:
     """Run every cell in `root/<name>`: resume the unfinished, retry the failed, skip the rest.
@@ -61,12 +62,15 @@ def run_sweep(
       devices: CUDA device ids, one process each; None: those that are visible, if JAX can use them.
       launcher: a key of LAUNCHERS.
       about: written to sweep.json for the report, e.g. {"command": ..., "experiment": ...}.
-      command: what starts a cell.
+      pack: cells, at most, that one process trains in one program; see `launch.pack.packs`.
+      command: what starts a cell that is alone in its process.
 
     Raises:
-      InputError: cells that `check_cells` refuses, a bad recipe, or a folder that holds another
-        config; nothing was started.
+      InputError: `pack` is not at least 1, cells that `check_cells` refuses, a bad recipe, or a
+        folder that holds another config; nothing was started.
     """
+    if pack < 1:
+        raise InputError(f"pack {pack}: a process trains at least 1 cell")
     check_cells(cells)
     root = Path(root).absolute()
     check_configs(cells, root)
@@ -80,18 +84,16 @@ def run_sweep(
         raise InputError(f"sweep folder {str(root)!r} cannot be written: {error}") from None
 
     summary = Summary()
-    todo = []
-    with SweepView(len(cells), runs_them.workers) as view:
+    with SweepView(len(cells), runs_them.workers * pack) as view:
+        todo = []
         for cell in seeds_in_turn(cells):
-            state = state_of(root / cell.name)
-            if state == CellState.DONE:
+            if state_of(root / cell.name) == CellState.DONE:
                 summary.done.append(cell.name)
             else:
-                workdir = root / cell.name
-                todo.append(Job(cell.name, workdir, functools.partial(command, cell, workdir)))
+                todo.append(cell)
         view.skip_done(len(summary.done))
-        book = _Book(summary, view, {cell.name: cell for cell in cells})
-        summary.stopped_by = runs_them.submit(todo, book)
+        book = _Book(summary, view, root, packs(todo, root, pack), command)
+        summary.stopped_by = runs_them.submit(book.jobs, book)
         begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
         if not summary.stopped_by:
@@ -125,76 +127,115 @@ def _config_in(cell: Cell, root: Path) -> dict[str, Any]:
 
 
 class _Book:
-    """Keeps the summary and the view while a launcher runs."""
+    """Keeps the summary and the view while a launcher runs; of a pack, cell by cell.
 
-    def __init__(self, summary: Summary, view: SweepView, cells: Mapping[str, Cell]):
+    Attributes:
+      jobs: for the launcher, one for each group of cells.
+    """
+
+    def __init__(
+        self,
+        summary: Summary,
+        view: SweepView,
+        root: Path,
+        groups: Sequence[Sequence[Cell]],
+        command: Callable[[Cell, Path], list[str]],
+    ):
+        """`command`: what starts a cell that is alone in its group."""
         self._summary = summary
         self._view = view
-        self._cells = cells
+        self._root = root
+        # Of each job; once it is admitted, those that it starts.
+        self._cells: dict[str, tuple[Cell, ...]] = {}
+        self.jobs = [self._job(group, command) for group in groups]
+
+    def _job(self, group: Sequence[Cell], command: Callable[[Cell, Path], list[str]]) -> Job:
+        alone = len(group) == 1
+        folder = self._root / group[0].name if alone else pack_folder(group, self._root)
+        self._cells[folder.name] = tuple(group)
+
+        def start() -> list[str]:
+            cells = self._cells[folder.name]
+            return command(cells[0], folder) if alone else pack_command(cells, self._root, folder)
+
+        return Job(folder.name, folder, start)
 
     def ready(self, job: Job) -> bool:
-        return not self._awaited(job)
+        return not any(map(self._awaited, self._cells[job.name]))
 
-    def _awaited(self, job: Job) -> str:
+    def _awaited(self, cell: Cell) -> str:
         """The first cell that it still waits for; a pilot that diverged has said what it can."""
-        cell = self._cells[job.name]
         done, ended = set(self._summary.done), {*self._summary.done, *self._summary.diverged}
         start = [cell.start] if cell.start and cell.start not in done else []
         return next(iter([*start, *(name for name in cell.pilots if name not in ended)]), "")
 
     def admit(self, job: Job) -> bool:
-        state = state_of(job.workdir)  # Again: another sweep may have taken it since.
+        self._cells[job.name] = tuple(filter(self._admits, self._cells[job.name]))
+        return bool(self._cells[job.name])
+
+    def _admits(self, cell: Cell) -> bool:
+        name, workdir = cell.name, self._root / cell.name
+        state = state_of(workdir)  # Again: another sweep may have taken it since.
         if state == CellState.RUNNING:
-            self._summary.running.append(job.name)
-            self._view.skipped(job.name, "running", "in another process, left alone")
+            self._summary.running.append(name)
+            self._view.skipped(name, "running", "in another process, left alone")
         elif state == CellState.DIVERGED:
-            self._summary.diverged.append(job.name)
-            said = read_status(job.workdir).get("message") or "diverged before"
-            self._view.skipped(job.name, "diverged", f"{said}, left as it is")
+            self._summary.diverged.append(name)
+            said = read_status(workdir).get("message") or "diverged before"
+            self._view.skipped(name, "diverged", f"{said}, left as it is")
         elif state == CellState.DONE:
-            self._summary.done.append(job.name)
-            self._view.skipped(job.name, "done", "by another process")
+            self._summary.done.append(name)
+            self._view.skipped(name, "done", "by another process")
         else:
-            write_labels(job.workdir, self._cells[job.name].labels)
+            write_labels(workdir, cell.labels)
             return True
         return False
 
     def started(self, job: Job) -> None:
-        self._view.started(job.name, job.workdir, int(read_status(job.workdir).get("step", 0)))
+        for cell in self._cells[job.name]:
+            workdir = self._root / cell.name
+            self._view.started(cell.name, workdir, int(read_status(workdir).get("step", 0)))
 
     def ended(self, job: Job, returncode: int) -> None:
-        state = state_of(job.workdir)
+        for cell in self._cells[job.name]:
+            self._ended(cell.name, self._root / cell.name, job.workdir, returncode)
+
+    def _ended(self, name: str, workdir: Path, process: Path, returncode: int) -> None:
+        """`process`: folder of the log of the process, which is the cell's where it was alone."""
+        state = state_of(workdir)
         # Whatever became of this process: refused, since another one had the folder and is done.
         if state == CellState.DONE:
-            self._summary.done.append(job.name)
-            self._view.ended(job.name, "done", [])
+            self._summary.done.append(name)
+            self._view.ended(name, "done", [])
         elif returncode == 3 or state == CellState.DIVERGED:
-            self._summary.diverged.append(job.name)
-            said = read_status(job.workdir).get("message") or last_words(job.workdir)
-            self._view.ended(job.name, "diverged", [said])
+            self._summary.diverged.append(name)
+            said = read_status(workdir).get("message") or last_words(workdir)
+            self._view.ended(name, "diverged", [said])
         elif state == CellState.RUNNING:
-            self._summary.running.append(job.name)
-            self._view.ended(job.name, "running", ["in another process, left alone"])
+            self._summary.running.append(name)
+            self._view.ended(name, "running", ["in another process, left alone"])
         elif returncode in STOPPED:
-            self._view.ended(job.name, "stopped", [])
+            self._view.ended(name, "stopped", [])
         else:
-            words = last_words(job.workdir)
+            words = last_words(workdir)
+            place = workdir if words else process
+            words = words or last_words(process)
             if returncode < 0:
-                words = f"killed by {signal.Signals(-returncode).name}"
-            self._summary.failed.append(job.name)
-            self._view.ended(job.name, "failed", [words, f"log: {log_path(job.workdir)}"])
-            write_failure(job.workdir, words)
+                words, place = f"killed by {signal.Signals(-returncode).name}", process
+            self._summary.failed.append(name)
+            self._view.ended(name, "failed", [words, f"log: {log_path(place)}"])
+            write_failure(workdir, words)
 
     def tick(self) -> None:
         self._view.tick()
 
-    def tell_left(self, jobs: Sequence[Job]) -> None:
-        """Say why jobs that wait for another were never started."""
-        for job in jobs:
-            if job.name in self._summary.unfinished and (other := self._awaited(job)):
-                state = state_of(job.workdir.with_name(other))
+    def tell_left(self, cells: Sequence[Cell]) -> None:
+        """Say why cells that wait for another were never started."""
+        for cell in cells:
+            if cell.name in self._summary.unfinished and (other := self._awaited(cell)):
+                state = state_of(self._root / other)
                 why = "has not started" if state == CellState.NEW else f"is {state}"
-                self._view.skipped(job.name, "unfinished", f"waits for {other}, which {why}")
+                self._view.skipped(cell.name, "unfinished", f"waits for {other}, which {why}")
 
 
 def _write_about(

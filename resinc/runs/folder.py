@@ -23,7 +23,10 @@ STATUS = "status.json"
 TENSORBOARD = "tensorboard"
 TIMING = "timing.jsonl"
 
-SWEEP = "sweep.json"  # In the folder around the runs of a sweep.
+# In the folder around the runs of a sweep.
+SWEEP = "sweep.json"
+PACKS = "packs"  # A folder for each process that trains several runs, with its log and:
+PACK = "pack.json"
 
 
 def is_begun(folder: Path) -> bool:
