@@ -4,13 +4,15 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from resinc.cores import available_cores
 
 # Programs kept, of all networks together: one of ResNet-20 takes 1 to 3 MB, of ResNet-110 the same.
 XLA_BYTES = 2_000_000_000
+# JAX's name of a kind of XLA's caches, and of the folder that holds it.
+_CHOICES = "xla_gpu_per_fusion_autotune_cache_dir"
 _DAY = 86_400.0  # Seconds. Younger programs are not removed: another process may be reading them.
 
 
@@ -49,6 +51,19 @@ def keep_compiled(environment: MutableMapping[str, str]) -> None:
     environment["JAX_COMPILATION_CACHE_DIR"] = str(folder)
     # Small programs too: some twenty of them are compiled before the first step.
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def kernel_choices(environment: Mapping[str, str]) -> Path | None:
+    """Where JAX keeps which kernels XLA measured to be the fastest of a GPU.
+
+    A folder beside the compiled programs; None where it keeps none.
+    """
+    folder = environment.get("JAX_COMPILATION_CACHE_DIR", "")
+    enabled = environment.get("JAX_ENABLE_COMPILATION_CACHE", "true").lower()
+    kinds = environment.get("JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES", _CHOICES)
+    if not folder or enabled in ("false", "0", "off", "no", "n", "f"):
+        return None
+    return Path(folder, _CHOICES) if kinds == "all" or _CHOICES in kinds else None
 
 
 def prune(folder: Path, most: int, older: float = _DAY) -> None:

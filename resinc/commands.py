@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
 from resinc.file_paths import show
-from resinc.xla import keep_memory
+from resinc.xla import keep_memory, same_bits
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -173,11 +173,10 @@ def prepare_jax(deterministic: bool) -> None:
     """Settings that must stand before JAX is imported."""
     import logging
 
-    flags = os.environ.get("XLA_FLAGS", "")
-    if deterministic and "xla_gpu_deterministic_ops" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
     keep_compiled(os.environ)
+    if deterministic:
+        same_bits(os.environ)
     if "jax" not in sys.modules:
         # Tracing makes a million objects that stay: looking through them all again and again took
         # a fifth of a start (5.3 s, now 4.3).

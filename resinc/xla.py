@@ -1,4 +1,4 @@
-"""What XLA must be told before JAX starts it on a CPU, and a check that it computes right sums.
+"""What XLA must be told before JAX starts it, and a check that it computes right sums on a CPU.
 
 jax 0.10.2 fuses sums on the CPU into kernels of the library YNN, and some are wrong, silently (jax
 issue 39103): over 32,769 rows of three numbers one came out 0.8 % off. The flag leaves those
@@ -12,11 +12,15 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
 
+from resinc.cache import kernel_choices
 from resinc.cores import available_cores
 from resinc.errors import InputError
 
 _ADDED = "RESINC_XLA_FLAGS"  # Variable that holds what was added.
 _FUSIONS = "--xla_cpu_experimental_ynn_fusion_type"
+# Both leave the kernels out whose bits vary (openxla/xla#12520); the second switches autotuning off
+# besides.
+_EXCLUDED, _UNMEASURED = "--xla_gpu_exclude_nondeterministic_ops", "--xla_gpu_deterministic_ops"
 # Versions of jaxlib with the fault; 0.10.0 and 0.10.1 have it not. XLA aborts on a flag that it
 # does not know, so no other is given it.
 _WRONG = ("0.10.2",)
@@ -37,6 +41,20 @@ def guard_sums(environment: MutableMapping[str, str]) -> None:
     fusions = "-reduce" if len(available_cores()) == 1 else "-individual_convolution,-reduce"
     environment[_ADDED] = f"{_FUSIONS}={fusions}"
     environment["XLA_FLAGS"] = f"{flags} {environment[_ADDED]}".strip()
+
+
+def same_bits(environment: MutableMapping[str, str]) -> None:
+    """Add to XLA_FLAGS what leaves a GPU no kernel that gives other bits each time.
+
+    Which of the others is the fastest is measured, and measured again it may be another, of other
+    bits: JAX keeps what was chosen beside compiled programs. Where it keeps nothing, nothing is
+    measured either. A choice that XLA_FLAGS already makes stays as it is.
+    """
+    flags = environment.get("XLA_FLAGS", "")
+    if any(flag in flags for flag in (_EXCLUDED, _UNMEASURED)):
+        return
+    flag = _EXCLUDED if kernel_choices(environment) else _UNMEASURED
+    environment["XLA_FLAGS"] = f"{flags} {flag}=true".strip()
 
 
 def as_given(environment: Mapping[str, str]) -> dict[str, str]:

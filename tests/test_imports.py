@@ -22,7 +22,7 @@ ALLOWED = {
     "errors": set(),
     "cores": set(),
     "cache": {"resinc.cores"},
-    "xla": {"resinc.cores", "resinc.errors"},
+    "xla": {"resinc.cache", "resinc.cores", "resinc.errors"},
     "file_paths": {"resinc.errors"},
     "registry": {"resinc.errors"},
     "assignment": LEAVES,

@@ -85,3 +85,39 @@ def test_memory_that_is_freed_is_kept_and_given_out_again():
     )
     # Fresh, it takes 24,414 pages of 4 kB.
     assert int(done.stdout) < 1_000
+
+
+KEPT = {"JAX_COMPILATION_CACHE_DIR": "/cache"}
+MEASURED, UNMEASURED = "xla_gpu_exclude_nondeterministic_ops", "xla_gpu_deterministic_ops"
+
+
+@pytest.mark.parametrize(
+    ("environment", "flag"),
+    [
+        (KEPT, MEASURED),
+        ({}, UNMEASURED),
+        (KEPT | {"JAX_ENABLE_COMPILATION_CACHE": "False"}, UNMEASURED),
+        (KEPT | {"JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none"}, UNMEASURED),
+        (KEPT | {"JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "all"}, MEASURED),
+    ],
+    ids=["kept", "no cache", "cache off", "cache of programs alone", "all caches"],
+)
+def test_kernels_of_a_gpu_are_chosen_by_measuring_where_the_choice_is_kept(environment, flag):
+    given = environment | {"XLA_FLAGS": "--xla_dump_to=x"}
+    xla.same_bits(given)
+    assert given["XLA_FLAGS"] == f"--xla_dump_to=x --{flag}=true"
+
+
+@pytest.mark.parametrize("flag", [f"--{MEASURED}=false", f"--{UNMEASURED}=true"])
+def test_the_users_own_choice_of_kernels_stays(flag):
+    given = {"XLA_FLAGS": flag}
+    xla.same_bits(given)
+    assert given == {"XLA_FLAGS": flag}
+
+
+def test_xla_knows_both_flags_about_kernels():
+    """It aborts the process on one that it does not know."""
+    for environment in KEPT, {}:
+        given = dict(environment)
+        xla.same_bits(given)
+        assert python("import jax; jax.devices()", given["XLA_FLAGS"]).returncode == 0

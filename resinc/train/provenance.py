@@ -1,13 +1,17 @@
 """Where a result came from: code, versions, device, data."""
 
+import hashlib
+import os
 import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jax
 
+from resinc.cache import kernel_choices
 from resinc.cores import available_cores
 from resinc.runs import host, provenance
 
@@ -50,6 +54,27 @@ def collect(
     facts = {name: before[name] for name in provenance.FACTS if name in before}
     counted = {"parameters": parameters, "multiply_adds": multiply_adds, "data": data}
     return {**facts, **counted, "starts": [*provenance.starts_of(before), start]}
+
+
+def with_kernels(origin: dict[str, Any]) -> dict[str, Any]:
+    """The same, and in its last start a hash of which kernels XLA chose for a GPU by measuring.
+
+    Another hash may be of other kernels, which round in their own way; "": none was kept. To be
+    asked for once programs are compiled; the choices of all programs that share the cache are in it.
+    """
+    if jax.default_backend() != "gpu":
+        return origin
+    *before, start = origin["starts"]
+    return origin | {"starts": [*before, start | {"kernels": _hash(kernel_choices(os.environ))}]}
+
+
+def _hash(folder: Path | None) -> str:
+    """Of the names and contents of its files; "" where there are none."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest() if files else ""
 
 
 def device_kind() -> str:
