@@ -1,5 +1,6 @@
 """Processes that take turns, and the lines that say how long each took."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -7,11 +8,14 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from resinc.cores import available_cores, pinned
+from resinc.launch.local import visible_devices
+from resinc.runs import provenance
 from resinc.xla import as_given
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +91,19 @@ class Results:
 class Worker:
     """A process with a prepared computation, which runs when it is its turn."""
 
-    def __init__(self, module: str, cores: int, **arguments: Any):
+    def __init__(self, module: str, cores: int, seconds: float | None = None, **arguments: Any):
+        """Start it and wait until it is ready.
+
+        Args:
+          module: of this folder, whose `prepare` it calls.
+          cores: that it is given.
+          seconds: after which it is ended, whatever it does.
+          **arguments: of `prepare`.
+
+        Raises:
+          Absent: what it needs is not installed.
+          RuntimeError: it ended, of itself or after `seconds`.
+        """
         package = OPTIONAL.get(module)
         if package and importlib.util.find_spec(package) is None:
             raise Absent(f"{package} is not installed; `make parity` does that")
@@ -105,7 +121,14 @@ class Worker:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-        self.about = self._answer()
+        self._timer = threading.Timer(seconds or threading.TIMEOUT_MAX, self._process.kill)
+        self._timer.daemon = True
+        self._timer.start()
+        try:
+            self.about = self._answer()
+        except BaseException:
+            self.end()
+            raise
 
     def turn(self) -> dict[str, float]:
         assert self._process.stdin is not None
@@ -114,6 +137,7 @@ class Worker:
         return self._answer()
 
     def end(self) -> None:
+        self._timer.cancel()
         self._process.kill()
         self._process.wait()
 
@@ -133,18 +157,23 @@ def read(path: Path) -> Iterable[dict[str, Any]]:
 
 def stamp() -> dict[str, Any]:
     """What must be the same for a number to count."""
-    from resinc.train.provenance import device_kind
-
     found = {name: importlib.util.find_spec(name) is not None for name in PACKAGES}
     versions = {name: importlib.metadata.version(name) for name, there in found.items() if there}
     return {
         "versions": {"python": sys.version.split()[0], **versions},
-        "device": device_kind(),
-        "commit": _git("rev-parse", "--short", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":(top)*.py")),
+        "device": _device(),
+        "commit": provenance.commit()[:7],
+        "dirty": provenance.is_dirty(),
     }
 
 
-def _git(*command: str) -> str:
-    done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.strip()
+@functools.cache
+def _device() -> str:
+    """A GPU is asked for by a process that ends: who holds it takes most of its memory."""
+    ask = "from resinc.train.provenance import device_kind; print(device_kind())"
+    if visible_devices():
+        command = [sys.executable, "-c", ask]
+        return subprocess.check_output(command, cwd=ROOT, text=True).splitlines()[-1]
+    from resinc.train.provenance import device_kind
+
+    return device_kind()

@@ -7,6 +7,10 @@ import numpy as np
 
 from resinc.commands import prepare_jax
 from resinc.config import load
+from resinc.data.spec import DATASETS, Spec
+
+# Of the shape of ImageNet's, made up as all images that are timed; `data.name` in a worker.
+PHOTOGRAPHS = Spec("photographs", (224, 224, 3), 1000, 1024, 0, 0, "none is needed")
 
 # What the twins do too: no augmentation, no dropout, SGD with momentum and weight decay.
 COMMON = {
@@ -25,16 +29,20 @@ def configuration(recipe: str, **fields: Any) -> Any:
     return load(recipe, [f"--config.{name}={value}" for name, value in (COMMON | fields).items()])
 
 
-def program_of(recipe: str, **fields: Any) -> tuple[Any, Any, Any]:
-    """(program, source, state): as a run has them, with random images for four batches."""
+def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, Any]:
+    """(program, source, state): as a run has them, with random images for four batches.
+
+    Of more than one cell they are members of the program, which differ in their seed.
+    """
     prepare_jax(deterministic=True)
-    from resinc.data import DATASETS, normalize
+    from resinc.data import normalize
     from resinc.data.source import Examples, Resident
     from resinc.train.assemble import assemble
     from resinc.train.program import Program
     from resinc.train.state import init_state
 
-    config = configuration(recipe, **fields)
+    configs = [configuration(recipe, **fields | {"seed": seed}) for seed in range(cells)]
+    config = configs[0]
     machine = assemble(config)
     spec = DATASETS[config.data.name]
     random = np.random.RandomState(0)
@@ -43,19 +51,41 @@ def program_of(recipe: str, **fields: Any) -> tuple[Any, Any, Any]:
     labels = random.randint(0, spec.num_classes, size).astype(np.int32)
     held, parts = Examples(images, labels), {"train": range(size)}
     source = Resident(held, parts, config.seed, config.batch_size)
-    program = Program(machine, source, normalize.configured(images, config.data))
-    state = init_state(machine.network, machine.optimizer, spec.image_shape, config.seed)
-    return program, source, program.place(state)
+    members = configs if cells > 1 else ()
+    program = Program(machine, source, normalize.configured(images, config.data), members)
+    states = (
+        init_state(machine.network, machine.optimizer, spec.image_shape, each.seed)
+        for each in configs
+    )
+    return program, source, program.place(*states)
 
 
 def prepare(
-    recipe: str, evaluating: bool = False, **fields: Any
+    recipe: str, evaluating: bool = False, cells: int = 1, calls: int = 1, **fields: Any
 ) -> tuple[Callable[[], None], dict[str, Any]]:
-    """A call that makes one step, or evaluates one batch, and waits for it."""
-    program, source, state = program_of(recipe, **fields)
+    """A call that makes steps, or evaluates one batch, and waits for it.
+
+    Args:
+      recipe: see `configuration`.
+      evaluating: a batch, instead of steps.
+      cells: trained in one program.
+      calls: of the program, before it is waited for; each makes `steps_per_call` steps.
+      **fields: changed in the recipe.
+    """
+    program, source, state = program_of(recipe, cells, **fields)
     import jax
 
-    about = {"parameters": sum(leaf.size for leaf in jax.tree.leaves(state.params))}
+    from resinc.cost.count import network_cost
+    from resinc.networks import build
+
+    config = configuration(recipe, **fields)
+    spec = DATASETS[config.data.name]
+    cost = network_cost(build(config.model, spec.num_classes), spec.image_shape)
+    about = {
+        "batch_size": config.batch_size,
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+    }
     if evaluating:
         batch = next(source.evaluation("train", source.batch_size))
 
@@ -64,10 +94,12 @@ def prepare(
 
         return evaluate, about
     batch = source.batch(0)
+    moved = [[batch] * cells if cells > 1 else batch] * fields.get("steps_per_call", 1)
 
     def call() -> None:
         nonlocal state
-        state, _ = program.train(state, [batch])
+        for _ in range(calls):
+            state, _ = program.train(state, moved)
         jax.block_until_ready(state)
 
     return call, about

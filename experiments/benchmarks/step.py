@@ -25,7 +25,7 @@ def run(results: Results, quick: bool = False, evaluating: bool = False) -> None
                 sides["flax"] = work | {"module": "flax_twin"}
                 sides["keras"] = work | {"module": "keras_twin"}
             if case == "resnet-20" and not evaluating:
-                sides["pytorch compiled"] = sides["pytorch"] | {"compiled": True}
+                sides["pytorch compiled"] = sides["pytorch"] | {"compiled": "default"}
             if evaluating:
                 sides = {side: what | {"evaluating": True} for side, what in sides.items()}
             results.compare(sides, cores, turns=2 if quick else 7, case=case)

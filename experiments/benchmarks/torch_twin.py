@@ -24,15 +24,20 @@ def unit(c: int, features: int, size: int = 1, stride: int = 1, eps: float = 1e-
 
 
 class Residual(nn.Module):
-    """Two 3x3 and option A, or 1x1, 3x3, 1x1 and a projection. He et al. 2015, Fig. 5."""
+    """Two 3x3 and option A, or 1x1, 3x3, 1x1 and a projection. He et al. 2015, Fig. 5.
 
-    def __init__(self, c: int, features: int, stride: int, bottleneck: bool):
+    `stride_on_3x3`: as the successors of the paper's bottleneck have it, "v1.5".
+    """
+
+    def __init__(
+        self, c: int, features: int, stride: int, bottleneck: bool, stride_on_3x3: bool = False
+    ):
         super().__init__()
         self.extra, self.stride = features - c, stride
         self.project = None
-        if bottleneck:  # With biases, as the network is taught with SIGNS.
-            width = features // 4
-            parts = [unit(c, width, 1, stride), unit(width, width, 3)]
+        if bottleneck:
+            width, strides = features // 4, (1, stride) if stride_on_3x3 else (stride, 1)
+            parts = [unit(c, width, 1, strides[0]), unit(width, width, 3, strides[1])]
             parts.append(unit(width, features, act=False))
             if self.extra:
                 self.project = unit(c, features, 1, stride, act=False)
@@ -125,27 +130,27 @@ class GoogLeNet(nn.Module):
 
 
 class Staged(nn.Module):
-    """A stem, stages of blocks, a head: the CIFAR family, and ResNet-50 as taught with SIGNS."""
+    """A stem, stages of blocks, a head: the CIFAR family, ResNet-50, and that taught with SIGNS."""
 
     def __init__(self, model: Any, classes: int):
         super().__init__()
-        signs = model.name == "signs"
-        size = (3, 4, 6, 3) if signs else 3 * (blocks_per_stage(model.depth),)
-        assert not signs or size == SIZES[model.depth]
+        signs, large = model.name == "signs", model.name in ("signs", "imagenet")
+        size = SIZES[model.depth] if large else 3 * (blocks_per_stage(model.depth),)
         c = model.width
-        stem = [unit(3, c, 7, 2), nn.MaxPool2d(3, 2)] if signs else [unit(3, c, 3)]
+        stem = [unit(3, c, 7, 2), nn.MaxPool2d(3, 2, int(not signs))] if large else [unit(3, c, 3)]
         blocks: list[nn.Module] = []
         for i, n in enumerate(size):
             for j in range(n):
-                features, stride = model.width * 2**i * (4 if signs else 1), 2 if i and not j else 1
+                features, stride = model.width * 2**i * (4 if large else 1), 2 if i and not j else 1
                 if model.block == "inception":
                     blocks.append(Inception(c, reduced_filters(features), stride))
                 else:
-                    blocks.append(Residual(c, features, stride, bottleneck=signs))
+                    later = model.variant == "v1.5"
+                    blocks.append(Residual(c, features, stride, large, later))
                 c = features
         self.layers = nn.Sequential(*stem, *blocks)
         self.head = Classifier(c, classes)
-        if signs:
+        if signs:  # Biases beside BatchNorm, as it is taught.
             for module in [m for m in self.modules() if isinstance(m, nn.Conv2d)]:
                 module.bias = nn.Parameter(torch.zeros(module.out_channels))
 
@@ -161,20 +166,38 @@ def network(config: Any) -> nn.Module:
 
 
 def prepare(
-    recipe: str, evaluating: bool = False, compiled: bool = False, **fields: Any
+    recipe: str,
+    evaluating: bool = False,
+    compiled: str = "",
+    calls: int = 1,
+    **fields: Any,
 ) -> tuple[Callable[[], None], dict[str, Any]]:
-    """As `ours.prepare`; `compiled` by torch.compile, else eager."""
+    """As `ours.prepare`, on a GPU where there is one.
+
+    `compiled`: a mode of torch.compile; "": eager. float32 is TF32 where the config lets ours be.
+    """
     torch.set_num_threads(len(available_cores()))
     config = configuration(recipe, **fields)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    exact = config.model.matmul_precision == "highest"
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    torch.backends.cudnn.allow_tf32 = not exact
+    torch.backends.cudnn.benchmark = True  # What JAX does too: the fastest algorithm is measured.
+    precision = torch.autocast(
+        device, torch.bfloat16, enabled=config.model.dtype == "bfloat16", cache_enabled=True
+    )
     spec = DATASETS[config.data.name]
     h, w, c = spec.image_shape
     torch.manual_seed(0)
     model: Any = network(config)
-    model = model.to(memory_format=torch.channels_last)
-    x = torch.randn(config.batch_size, c, h, w).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, spec.num_classes, (config.batch_size,))
-    about = {"parameters": sum(p.numel() for p in model.parameters())}
-    run = torch.compile(model) if compiled else model
+    model = model.to(device, memory_format=torch.channels_last)
+    x = torch.randn(config.batch_size, c, h, w).to(device, memory_format=torch.channels_last)
+    labels = torch.randint(0, spec.num_classes, (config.batch_size,)).to(device)
+    about = {
+        "batch_size": config.batch_size,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    run = torch.compile(model, mode=compiled) if compiled else model
     if evaluating:
         model.eval()
 
@@ -191,17 +214,24 @@ def prepare(
         lr=section.lr,
         momentum=section.momentum,
         weight_decay=section.weight_decay,
+        fused=device == "cuda",
     )
     model.train()
 
-    def step() -> None:
+    def step() -> Any:
         optimizer.zero_grad(set_to_none=True)
-        logits, *others = run(x)
-        loss = F.cross_entropy(logits, labels)
-        for other in others:
-            loss = loss + config.model.auxiliary_weight * F.cross_entropy(other, labels)
+        with precision:
+            logits, *others = run(x)
+            loss = F.cross_entropy(logits, labels)
+            for other in others:
+                loss = loss + config.model.auxiliary_weight * F.cross_entropy(other, labels)
         loss.backward()
         optimizer.step()
-        loss.item()
+        return loss
 
-    return step, about
+    def call() -> None:
+        for _ in range(calls):
+            loss = step()
+        loss.item()  # Which a GPU's queue of work ends with.
+
+    return call, about

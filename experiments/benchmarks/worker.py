@@ -8,11 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 
+from experiments.benchmarks.ours import PHOTOGRAPHS
+from resinc.data.spec import DATASETS
+
 LEAST_SECONDS = 0.3  # Of one turn.
 
 
 def main() -> None:
     spec = json.loads(sys.argv[1])
+    DATASETS[PHOTOGRAPHS.name] = PHOTOGRAPHS
     module = importlib.import_module(f"experiments.benchmarks.{spec['module']}")
     call, about = module.prepare(**spec["arguments"])
     call()  # Compiles, or warms up.

@@ -60,7 +60,7 @@ def with_kernels(origin: dict[str, Any]) -> dict[str, Any]:
     """The same, and in its last start a hash of which kernels XLA chose for a GPU by measuring.
 
     Another hash may be of other kernels, which round in their own way; "": none was kept. To be
-    asked for once programs are compiled; the choices of all programs that share the cache are in it.
+    asked for once programs are compiled; all programs that share the cache are in it.
     """
     if jax.default_backend() != "gpu":
         return origin

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from experiments.benchmarks import ours
+from experiments.benchmarks import gpu, ours
 from experiments.benchmarks.__main__ import NAMES
 from experiments.benchmarks.harness import Results, read
 from experiments.benchmarks.step import CASES, IN_JAX
@@ -18,6 +18,7 @@ from resinc.data import DATASETS
 from resinc.train.state import variable_shapes
 
 ROOT = Path(__file__).parents[2]
+ALL = CASES | gpu.CASES
 LINE = {"benchmark": "step", "case": "x", "cores": 1}
 
 
@@ -57,15 +58,16 @@ def test_every_benchmark_runs_at_a_tiny_size(name, tmp_path):
 
 def config_and_sizes(case):
     """The config of a case, and the sizes of our network's parameters, sorted."""
-    config = ours.configuration(CASES[case]["recipe"], **{"model.scan": False})
+    config = ours.configuration(ALL[case]["recipe"], **{"model.scan": False})
     spec = DATASETS[config.data.name]
     shapes = variable_shapes(networks.build(config.model, spec.num_classes), spec.image_shape)
     return config, sorted(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_twin_in_pytorch_has_the_same_parameters(case):
+@pytest.mark.parametrize("case", ALL)
+def test_the_twin_in_pytorch_has_the_same_parameters(case, monkeypatch):
     pytest.importorskip("torch")
+    monkeypatch.setitem(DATASETS, ours.PHOTOGRAPHS.name, ours.PHOTOGRAPHS)
     from experiments.benchmarks import torch_twin
 
     config, sizes = config_and_sizes(case)

@@ -1,0 +1,37 @@
+"""Says what is missing before anything imports it, then starts one of WORK with what follows."""
+
+import importlib
+import sys
+
+from experiments.gpu.packages import missing
+
+# Word -> module whose `main(argv)` gives the exit status.
+WORK = {
+    "bench": "experiments.benchmarks.gpu",
+    "curves": "experiments.gpu.curves",
+    "carry": "experiments.gpu.carry",
+}
+
+
+def main(argv: list[str]) -> int:
+    if not argv or argv[0] not in WORK:
+        print(f"usage: python -m experiments.gpu {' | '.join(WORK)} [--help]", file=sys.stderr)
+        return 2
+    if absent := missing():
+        print(
+            f"experiments.gpu: not installed here: {', '.join(absent)}; where there is pip, "
+            "`make carry` puts what a bare machine lacks into build/gpu, to be brought here",
+            file=sys.stderr,
+        )
+        return 2
+    from resinc.errors import InputError
+
+    try:
+        return importlib.import_module(WORK[argv[0]]).main(argv[1:])
+    except InputError as error:
+        print(f"experiments.gpu {argv[0]}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
