@@ -81,7 +81,7 @@ def compared(case: str, work: dict[str, Any], precision: str, peers: Any) -> Ite
 
 
 def ours(case: str, work: dict[str, Any], precision: str, cells: int, steps: int) -> Piece:
-    key = {"case": case, "precision": precision, "side": "ours"}
+    key: dict[str, Any] = {"case": case, "precision": precision, "side": "ours"}
     key |= {"cells": cells, "steps_per_call": steps}
     given = work | PRECISIONS[precision] | {"module": "ours", "cells": cells}
     calls = max(1, PENDING // steps)

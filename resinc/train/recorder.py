@@ -25,6 +25,7 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Result
 from resinc.train.finite import name_parts
 from resinc.train.progress import Meter, RunProgress
+from resinc.train.provenance import with_kernels
 from resinc.train.restore import set_aside, unreadable_scores
 from resinc.train.start import Start
 from resinc.train.state import State
@@ -182,6 +183,9 @@ class Recorder:
         config = config_file.to_dict(self._config)
         error, self._validation_error = self._validation_error, None
         own = members.member(jax.device_get(state), self.member)
+        if (compiled := with_kernels(self._provenance)) != self._provenance:
+            self._provenance = compiled
+            write_origin(self._folder, compiled)
         self._checkpoints.save(own, config, self._provenance, error)
         self._meter.restart(self._step)
 

@@ -6,12 +6,14 @@ import shutil
 import jax
 import pytest
 
+from resinc.cache import kernel_choices
 from resinc.cores import available_cores
 from resinc.errors import InputError
 from resinc.report.rows import read_row
 from resinc.runs.files import write_json
 from resinc.runs.provenance import read_provenance, starts_of
 from resinc.train.loop import train
+from resinc.train.provenance import with_kernels
 from tests.train.runs import config
 
 CHANGES = {"steps": 4, "log_every_steps": 2, "eval_every_steps": 0, "checkpoint_every_steps": 2}
@@ -110,3 +112,40 @@ def test_old_form_is_still_read(tmp_path):
     assert known["starts"] == [{"git_commit": "abc", "device_kind": "cpu", "replicas": 1}]
     assert read_row(tmp_path, {}).provenance["parameters"] == 7
     assert starts_of({}) == []
+
+
+@pytest.fixture
+def kernels(tmp_path, monkeypatch):
+    """Where JAX keeps what XLA chose for a GPU; there seems to be one."""
+    folder = kernel_choices({"JAX_COMPILATION_CACHE_DIR": str(tmp_path)})
+    folder.mkdir()
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    return folder
+
+
+def test_kernels_chosen_for_a_gpu_are_told_apart_by_hash(kernels):
+    def told():
+        first, last = with_kernels({"starts": [{"host": "a"}, {"host": "b"}]})["starts"]
+        assert first == {"host": "a"}
+        return last["kernels"]
+
+    assert told() == ""
+    (kernels / "fusion.1").write_text("triton")
+    one = told()
+    assert one == told() != ""
+    (kernels / "fusion.1").write_text("cublas")
+    assert told() not in ("", one)
+
+
+def test_a_run_on_a_gpu_records_them_once_it_is_compiled(run, kernels):
+    (kernels / "fusion.1").write_text("triton")
+    assert train(config(**CHANGES, parallel__replicas=4), run).state == "done"
+    first, last = json.loads((run / "provenance.json").read_text())["starts"]
+    assert "kernels" not in first
+    assert len(last["kernels"]) == 64
+
+
+def test_on_a_cpu_there_are_no_kernels_to_record():
+    origin = {"starts": [{}]}
+    assert with_kernels(origin) is origin
