@@ -67,12 +67,15 @@ publish: $(VENV)/.installed
 	$(BIN)/resinc publish $(RESULT) --to experiments/results
 	$(BIN)/resinc overview experiments/results --readme README.md
 
+# A file of tests stays with one worker: what it trains and compiles is then there once.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" tests
+	$(PYTEST) -m "not slow" tests
 
 # The slowest too.
 test-all: $(VENV)/.installed
-	$(BIN)/python -m pytest -q -n 2 tests
+	$(PYTEST) tests
 
 # Optional and large: PyTorch, Keras and other people's networks. The tests then use them.
 parity: $(VENV)/.installed

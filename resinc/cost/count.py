@@ -4,9 +4,8 @@ Nothing is restated by hand: the function is traced, and `jaxpr_walk` follows it
 """
 
 import dataclasses
-import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 
 from resinc.cost.jaxpr_walk import Event, Value, walk
 from resinc.networks import paths
+from resinc.networks.variables import Shape, evaluating, variable_shapes
 from resinc.ops.platform import as_defined
 
 
@@ -52,10 +52,12 @@ class Cost:
       depth: convolutions and dense layers with weights on the longest way from input to output. A
         projection shortcut is shorter than the branch beside it, so it does not count, as in the
         papers.
+      output: shape for one image, without the batch axis; of several outputs that of the first.
     """
 
     layers: tuple[Layer, ...]
     depth: int
+    output: tuple[int, ...]
 
     @property
     def parameters(self) -> int:
@@ -75,21 +77,22 @@ class Cost:
         return sum(layer.activations for layer in self.layers)
 
 
-def network_cost(network: nn.Module, image_shape: Sequence[int]) -> Cost:
+def network_cost(network: nn.Module, image_shape: Shape) -> Cost:
     """Cost of a Linen network in evaluation, for one image of `image_shape` [h, w, c].
 
     The module may take `train`; it is passed False. Nothing is computed or allocated.
+
+    Raises:
+      InputError: the network does not take such images.
     """
-    x = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-    takes_train = "train" in inspect.signature(type(network).__call__).parameters
-    options: dict[str, Any] = {"train": False} if takes_train else {}
-    variables = dict(jax.eval_shape(lambda x: network.init(jax.random.key(0), x, **options), x))
-    params = variables.pop("params", {})
+    variables = variable_shapes(network, image_shape)
+    images = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
+    options = evaluating(network)
 
-    def forward(params: Any, state: Any, x: jax.Array) -> Any:
-        return network.apply({**state, "params": params}, x, **options)
+    def forward(params: Any, batch_stats: Any, x: jax.Array) -> Any:
+        return network.apply({"params": params, "batch_stats": batch_stats}, x, **options)
 
-    return _cost(forward, params, variables, (x,))
+    return _cost(forward, variables["params"], variables["batch_stats"], (images,))
 
 
 def cost(function: Callable[..., Any], params: Any, *inputs: Any) -> Cost:
@@ -115,7 +118,8 @@ def _cost(function: Callable[..., Any], params: Any, state: Any, inputs: tuple[A
     arrays = dict(paths.flatten(params))
     outputs, events = walk(closed.jaxpr, values, {k: v.size for k, v in arrays.items()})
     layers = _layers(events, arrays)
-    return Cost(layers, max([0, *(value.depth for value in outputs)]))
+    depth = max([0, *(value.depth for value in outputs)])
+    return Cost(layers, depth, closed.out_avals[0].shape[1:])
 
 
 def _layers(events: list[Event], arrays: dict[str, Any]) -> tuple[Layer, ...]:

@@ -1,11 +1,11 @@
 """What a config builds before there is any data or state; every field is checked here."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from ml_collections import ConfigDict
+import optax
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from resinc import config as config_file
 from resinc import data, networks
@@ -18,7 +18,7 @@ from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
 from resinc.train.micro_batches import check_micro_batches
-from resinc.train.optimizer import make_optimizer, make_schedule
+from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
 from resinc.train.parallel import AXIS, Replicas, make_replicas
 from resinc.xla import check_sums
 
@@ -47,7 +47,7 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
     config_file.check(config, recipe="base.py")
     check_sums()
     spec = lookup(data.DATASETS, config.data.name, "dataset")
-    network = networks.build(config.model, spec.num_classes, AXIS)
+    network = _network(FrozenConfigDict(config.model), spec.num_classes)
     _check_objective(config, network, spec)
     check_probes((*config.probes, *config.probes_at_start), config.model)
     h, w, _ = spec.image_shape
@@ -58,8 +58,8 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
         )
     normalization = config.data.normalize, config.data.mean, config.data.std
     check_normalization(*normalization, spec.image_shape[-1])
-    schedule = make_schedule(config.schedule, config.optimizer.lr, config.steps)
-    optimizer = make_optimizer(config.optimizer, schedule)
+    sections = FrozenConfigDict(config.schedule), FrozenConfigDict(config.optimizer)
+    schedule, optimizer = _descent(*sections, config.steps)
     if replicas is None:
         parallel = config.parallel
         replicas = make_replicas(parallel.backend, parallel.replicas, config.batch_size)
@@ -69,6 +69,20 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
     return Machine(config, replicas, network, schedule, optimizer)
 
 
+# One object for equal sections: what JAX traces and compiles of them, it keeps under the object.
+@functools.lru_cache(maxsize=64)
+def _network(section: FrozenConfigDict, num_classes: int) -> Any:
+    return networks.build(section, num_classes, AXIS)
+
+
+@functools.lru_cache(maxsize=64)
+def _descent(
+    schedule_section: FrozenConfigDict, section: FrozenConfigDict, steps: int
+) -> tuple[Schedule, optax.GradientTransformation]:
+    schedule = make_schedule(schedule_section, section.lr, steps)
+    return schedule, make_optimizer(section, schedule)
+
+
 def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
     """Compare what the network puts out for an image with what the objective needs; traced."""
     objective = lookup(OBJECTIVES, config.objective, "objective")
@@ -76,22 +90,21 @@ def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
         value = dict(config_file.flatten(config))[field]
         if value and config.objective != "classify":
             raise InputError(f"{field} {value} needs labels, and {config.objective!r} has none")
-    images = jax.ShapeDtypeStruct((1, *spec.image_shape), jnp.float32)
-    output = jax.eval_shape(
-        lambda key, images: network.init_with_output(key, images, train=False)[0],
-        jax.random.key(0, impl="rbg"),
-        images,
-    )
+    output = _cost(network, spec.image_shape).output
     wanted = objective.output(spec.image_shape, spec.num_classes)
-    if output.shape[1:] != wanted:
+    if output != wanted:
         raise InputError(
             f"objective {config.objective!r} needs an output {list(wanted)} for an image "
             f"{list(spec.image_shape)}, but network {config.model.name!r} gives "
-            f"{list(output.shape[1:])}"
+            f"{list(output)}"
         )
 
 
 def count(machine: Machine) -> int:
     """Multiply-adds of the network for one image of the data set; traced, not compiled."""
     spec = lookup(data.DATASETS, machine.config.data.name, "dataset")
-    return network_cost(machine.network, spec.image_shape).multiply_adds
+    return _cost(machine.network, spec.image_shape).multiply_adds
+
+
+# Asked twice of each run: for what it puts out, and for its multiply-adds.
+_cost = functools.lru_cache(maxsize=64)(network_cost)

@@ -7,6 +7,7 @@ import jax
 
 from resinc import data, networks
 from resinc.errors import InputError
+from resinc.networks.variables import variable_shapes
 from resinc.registry import lookup
 from resinc.runs import source as sources
 from resinc.runs.config import training_config
@@ -19,7 +20,7 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.grow import identity_blocks
 from resinc.train.parallel import AXIS
 from resinc.train.restore import read_weights
-from resinc.train.state import State, draw, first_state, variable_shapes
+from resinc.train.state import State, draw, first_state
 from resinc.weights.layouts import OWN
 from resinc.weights.match import Match, match, refuse
 from resinc.weights.variables import Flat, checksum, flatten, nest

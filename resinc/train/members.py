@@ -58,16 +58,17 @@ def check_alike(configs: Sequence[ConfigDict]) -> None:
 
 
 def numbers(configs: Sequence[ConfigDict]) -> dict[str, np.ndarray]:
-    """{field: [n]} of those FIELDS in which members differ.
+    """{field: [n]} of the seed, and of those FIELDS in which members differ.
 
-    What they share stays a constant of the program, as it is in that of a single run.
+    Other numbers that they share stay constants of the program, as they are in that of a single
+    run. The seed is none of these either, so that one program serves all seeds.
     """
     flat = [dict(config_file.flatten(config)) for config in configs]
     values = {field: [config[field] for config in flat] for field in FIELDS}
     return {
         field: np.array(each, FIELDS[field])
         for field, each in values.items()
-        if any(value != each[0] for value in each)
+        if field == "seed" or any(value != each[0] for value in each)
     }
 
 

@@ -1,18 +1,20 @@
 """The compiled functions of one config, or of n that differ in numbers: k steps, evaluation."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from resinc import config as config_file
 from resinc.data import augment, mix, normalize
-from resinc.data.source import Source
+from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Machine
-from resinc.train.members import numbers, over_members, own_parts, stacked
+from resinc.train.members import member, numbers, over_members, own_parts, stacked
 from resinc.train.precision import precisely
 from resinc.train.state import State
 from resinc.train.step import Report, Sums, make_eval_step, make_train_step
@@ -33,63 +35,15 @@ class Program:
         members: Sequence[ConfigDict] = (),
     ):
         """`members`: configs that `members.check_alike` passes; none: the machine's alone."""
-        config, replicas, gather = machine.config, machine.replicas, source.gather
-        objective = OBJECTIVES[config.objective]
-        self.replicas, self.members = replicas, len(members)
-        self.held = replicas.replicate(source.held)
-        self.own = replicas.replicate(numbers(members)) if members else {}
-
-        def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
-            section = config.data
-            return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
-
-        def one(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
-            parts = own_parts(config, own)
-            step = make_train_step(
-                machine.network,
-                parts.optimizer,
-                parts.schedule,
-                augmented,
-                replicas,
-                parts.seed,
-                config.log_every_steps,
-                config.model.auxiliary_weight,
-                config.log_gradients,
-                training_objective(config.objective, config.label_smoothing),
-                functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
-                config.micro_batches,
-                config.average_decay,
-            )
-            return step(state, gather(held, moved))
-
-        score = make_eval_step(
-            machine.network,
-            lambda images: normalize.prepare(images, normalizer),
-            replicas,
-            objective,
-        )
-
-        def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
-            return score(params, batch_stats, gather(held, moved), mask)
-
-        advance: Callable = one
-        scored: Callable = sums
-        if members:
-            advance = over_members(one, (True, True, False, True))
-            scored = over_members(sums, (True, True, False, False, False))
-
-        def first(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
-            state, report = advance(state, own, held, moved)
-            return state, jax.tree.map(lambda leaf: leaf[None], report)
-
-        def many(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
-            return jax.lax.scan(lambda state, now: advance(state, own, held, now), state, moved)
-
-        precise = precisely(config.model.matmul_precision)
-        split, donate = (False, False, False, True), (0,)
-        self.step = replicas.map(precise(first), split=split, donate=donate)
-        self._steps = replicas.map(precise(many), split=split, donate=donate)
-        self._sums = replicas.map(precise(scored), split=(False, False, False, True, True))
+        self.replicas, self.members = machine.replicas, len(members)
+        self.held = self.replicas.replicate(source.held)
+        own = numbers(members) if members else member(numbers([machine.config]), 0)
+        self.own = self.replicas.replicate(own)
+        parts = _Parts(machine, source.gather, normalizer, bool(members))
+        training = _training(parts) if members else _once(_training, parts)
+        self.step: Callable = training[0]
+        self._steps: Callable = training[1]
+        self._sums = _evaluation(parts) if members else _once(_evaluation, parts)
 
     def place(self, *states: Any) -> Any:
         """Put a state, or what an evaluation needs of one, on every device; of members, all."""
@@ -113,6 +67,116 @@ class Program:
         """Of one batch of `Source.evaluation`, whose size the replicas divide."""
         split = self.replicas.split
         return self._sums(state.params, state.batch_stats, self.held, split(moved), split(mask))
+
+
+class _Parts(NamedTuple):
+    """What functions are made from."""
+
+    machine: Machine
+    gather: Callable[[Any, Any], Batch]
+    normalizer: normalize.Normalizer
+    has_members: bool
+
+
+def _training(parts: _Parts) -> tuple[Callable, Callable]:
+    """(state, own, held, moved) -> (state, report [k]): of one step, and of k."""
+    machine, gather, normalizer = parts.machine, parts.gather, parts.normalizer
+    config, replicas = machine.config, machine.replicas
+
+    def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
+        section = config.data
+        return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
+
+    def one(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
+        mine = own_parts(config, own)
+        step = make_train_step(
+            machine.network,
+            mine.optimizer,
+            mine.schedule,
+            augmented,
+            replicas,
+            mine.seed,
+            config.log_every_steps,
+            config.model.auxiliary_weight,
+            config.log_gradients,
+            training_objective(config.objective, config.label_smoothing),
+            functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
+            config.micro_batches,
+            config.average_decay,
+        )
+        return step(state, gather(held, moved))
+
+    advance: Callable = one
+    if parts.has_members:
+        advance = over_members(one, (True, True, False, True))
+
+    def first(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
+        state, report = advance(state, own, held, moved)
+        return state, jax.tree.map(lambda leaf: leaf[None], report)
+
+    def many(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
+        return jax.lax.scan(lambda state, now: advance(state, own, held, now), state, moved)
+
+    precise = precisely(config.model.matmul_precision)
+    split, donate = (False, False, False, True), (0,)
+    single = replicas.map(precise(first), split=split, donate=donate)
+    return single, replicas.map(precise(many), split=split, donate=donate)
+
+
+def _evaluation(parts: _Parts) -> Callable:
+    """(params, batch_stats, held, moved, mask) -> Sums."""
+    machine, gather, normalizer = parts.machine, parts.gather, parts.normalizer
+    config, replicas = machine.config, machine.replicas
+    score = make_eval_step(
+        machine.network,
+        lambda images: normalize.prepare(images, normalizer),
+        replicas,
+        OBJECTIVES[config.objective],
+    )
+
+    def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
+        return score(params, batch_stats, gather(held, moved), mask)
+
+    scored: Callable = sums
+    if parts.has_members:
+        scored = over_members(sums, (True, True, False, False, False))
+    precise = precisely(config.model.matmul_precision)
+    return replicas.map(precise(scored), split=(False, False, False, True, True))
+
+
+# Fields that say when or from where, and enter no function; nor does the seed, which is a number.
+_OUTSIDE = {
+    *("seed", "init_from", "init_extra", "steps_per_call", "checkpoint_every_steps"),
+    *("eval_every_steps", "eval_batch_size", "checkpoints_to_keep", "probes", "probes_at_start"),
+}
+# Of an evaluation, all others but these are outside, too.
+_EVALUATED = ("model.", "data.", "objective")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Keyed:
+    """Parts that are equal where their key is."""
+
+    key: Hashable
+    parts: _Parts = dataclasses.field(compare=False)
+
+
+def _once(make: Callable[[_Parts], Any], parts: _Parts) -> Any:
+    """`make(parts)`, one for all runs of a config in a process, of any seed, resumed or not."""
+    machine = parts.machine
+    fields = config_file.flatten(config_file.to_dict(machine.config))
+    inside = [(name, str(value)) for name, value in fields if name not in _OUTSIDE]
+    if make is _evaluation:
+        inside = [field for field in inside if field[0].startswith(_EVALUATED)]
+    arrays = map(np.asarray, (parts.normalizer.mean, parts.normalizer.scale))
+    normalization = *((a.shape, a.tobytes()) for a in arrays), parts.normalizer.bgr
+    key = tuple(inside), machine.network, machine.replicas, parts.gather, normalization
+    return _made(make, _Keyed(key, parts))
+
+
+@functools.lru_cache(maxsize=8)
+def _made(make: Callable[[_Parts], Any], keyed: _Keyed) -> Any:
+    return make(keyed.parts)
 
 
 def _join(trees: Sequence[Any]) -> Any:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from resinc.networks.variables import draw_variables, seed_key
 from resinc.train import average
 
 
@@ -42,62 +43,39 @@ def init_state(
     seed: int,
     averaged: bool = False,
 ) -> State:
-    """The state before the first step, a function of the seed alone.
-
-    The draws use the `rbg` generator: jax 0.12 takes a second and more to compile each draw of the
-    default one, a minute for 110 unrolled layers.
-    """
-
-    def init(key: jax.Array) -> State:
-        variables = _variables(network, image_shape, key)
-        return first_state(variables["params"], variables["batch_stats"], optimizer, averaged)
-
-    return jax.jit(init)(jax.random.key(seed, impl="rbg"))
+    """The state before the first step, a function of the seed alone."""
+    variables = draw_variables(network, image_shape, seed_key(seed))
+    return first_state(variables["params"], variables["batch_stats"], optimizer, averaged)
 
 
 def first_state(
     params: Any, batch_stats: Any, optimizer: optax.GradientTransformation, averaged: bool = False
 ) -> State:
     """The state at step 0 of these weights; `averaged`: with their average, which they are yet."""
-    # Each its own buffer: the training step is given them all to overwrite.
+    step, opt_state, window, kept = _beside(optimizer, averaged, params, batch_stats)
+    return State(step, params, batch_stats, opt_state, window, kept)
+
+
+# Compiled as one: leaf by leaf, each new shape would be compiled by itself.
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _beside(
+    optimizer: optax.GradientTransformation, averaged: bool, params: Any, batch_stats: Any
+) -> tuple[jax.Array, Any, Window, Any]:
+    """What lies beside the weights before the first step: step, opt_state, window, average."""
+    zero = jnp.zeros((), jnp.int32)
     window = Window(
         loss=jnp.zeros((), jnp.float32),
         error=jnp.zeros((), jnp.float32),
-        steps=jnp.zeros((), jnp.int32),
+        steps=zero,
         bad_step=jnp.full((), -1, jnp.int32),
-        bad_parts=jnp.zeros((), jnp.int32),
+        bad_parts=zero,
     )
-    return State(
-        step=jnp.zeros((), jnp.int32),
-        params=params,
-        batch_stats=batch_stats,
-        # Compiled as one: leaf by leaf, each new shape would be compiled by itself.
-        opt_state=jax.jit(optimizer.init)(params),
-        window=window,
-        average=average.begin(params, batch_stats) if averaged else (),
-    )
+    kept = average.begin(params, batch_stats) if averaged else ()
+    return zero, optimizer.init(params), window, kept
 
 
 def draw(
     network: nn.Module, image_shape: tuple[int, int, int], seed: int, keep: Callable[[Any], Any]
 ) -> Any:
     """`keep` of the variables that `init_state` draws; the rest is not computed."""
-    init = functools.partial(_variables, network, image_shape)
-    return jax.jit(lambda key: keep(init(key)))(jax.random.key(seed, impl="rbg"))
-
-
-def variable_shapes(network: nn.Module, image_shape: tuple[int, int, int]) -> dict[str, Any]:
-    """{"params", "batch_stats"} as `jax.ShapeDtypeStruct`, traced without compiling.
-
-    Raises:
-      InputError: the network does not take such images.
-    """
-    init = functools.partial(_variables, network, image_shape)
-    return jax.eval_shape(init, jax.random.key(0, impl="rbg"))
-
-
-def _variables(
-    network: nn.Module, image_shape: tuple[int, int, int], key: jax.Array
-) -> dict[str, Any]:
-    variables = network.init(key, jnp.zeros((1, *image_shape)), train=False)
-    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+    return jax.jit(lambda key: keep(draw_variables(network, image_shape, key)))(seed_key(seed))

@@ -8,11 +8,11 @@ import jax
 from resinc import data
 from resinc.data import normalize
 from resinc.errors import InputError
+from resinc.networks.variables import variable_shapes
 from resinc.runs.config import training_config
 from resinc.train.assemble import Machine, assemble
 from resinc.train.parallel import all_devices
 from resinc.train.restore import read_weights
-from resinc.train.state import variable_shapes
 from resinc.weights.layouts import OWN
 from resinc.weights.match import match, refuse
 from resinc.weights.variables import flatten

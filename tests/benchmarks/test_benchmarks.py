@@ -15,7 +15,7 @@ from experiments.benchmarks.step import CASES, IN_JAX
 from experiments.benchmarks.table import markdown, rows
 from resinc import networks
 from resinc.data import DATASETS
-from resinc.train.state import variable_shapes
+from resinc.networks.variables import variable_shapes
 
 ROOT = Path(__file__).parents[2]
 ALL = CASES | gpu.CASES

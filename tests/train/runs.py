@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from configs import digits
+from resinc.config import to_dict
+from resinc.networks.variables import variable_shapes
+from resinc.runs.config import write_config
 from resinc.train.assemble import assemble
 from resinc.train.checkpoint import Checkpoints
-from resinc.train.state import State, init_state
+from resinc.train.state import State, first_state, init_state
 
 OVERRIDES = {
     "steps": 30,
@@ -46,6 +50,27 @@ def final_state(folder: Path, which: str = "latest") -> State:
     averaged = saved.get("average_decay", 0) > 0
     like = init_state(machine.network, machine.optimizer, (8, 8, 1), 0, averaged)
     return jax.device_get(checkpoints.restore_state(checkpoints.step_of(which), like))
+
+
+def drawn_run(settings: ConfigDict, folder: Path) -> State:
+    """The files of a run as others read them, with weights and statistics drawn, none trained."""
+    machine = assemble(settings)
+    random = np.random.default_rng(0)
+    shapes = variable_shapes(machine.network, (8, 8, 1))
+
+    def draw(path, leaf):
+        # Kernels of He et al.; scales, variances and the rest as training leaves them.
+        spread = {"kernel": np.sqrt(2 / max(1, np.prod(leaf.shape[:-1]))), "bias": 0.3, "mean": 0.3}
+        values = random.normal(0, spread.get(path[-1].key, 0.2), leaf.shape)
+        return np.float32(np.abs(values + 1) if path[-1].key in ("scale", "var") else values)
+
+    variables = jax.tree_util.tree_map_with_path(draw, shapes)
+    state = first_state(variables["params"], variables["batch_stats"], machine.optimizer)
+    checkpoints = Checkpoints(folder)
+    checkpoints.save(state, to_dict(settings), {}, None)
+    checkpoints.close()
+    write_config(folder, settings)
+    return jax.device_get(state)
 
 
 def metrics(folder: Path) -> list[dict]:

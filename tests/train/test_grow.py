@@ -9,10 +9,7 @@ from resinc.errors import InputError
 from resinc.train.assemble import assemble
 from resinc.train.grow import arriving
 from resinc.train.initial import from_run, start_state
-from resinc.train.loop import train
-from tests.train.runs import config, final_state
-
-SHORT = {"steps": 12, "eval_every_steps": 0, "checkpoint_every_steps": 0}
+from tests.train.runs import config, drawn_run
 
 
 def logits(machine, state, images, train=False):
@@ -23,8 +20,8 @@ def logits(machine, state, images, train=False):
 
 @pytest.mark.parametrize(("block", "scan"), [("plain", True), ("residual", False)])
 def test_deepened_network_computes_what_the_shallow_one_does(block, scan, tmp_path):
-    shallow = config(model__block=block, **SHORT)
-    train(shallow, tmp_path / "shallow")
+    shallow = config(model__block=block)
+    trained = drawn_run(shallow, tmp_path / "shallow")
     deep = config(
         model__block=block,
         model__depth=20,
@@ -35,20 +32,19 @@ def test_deepened_network_computes_what_the_shallow_one_does(block, scan, tmp_pa
     machine = assemble(deep)
     grown, _ = start_state(machine, from_run(machine))
     images = jnp.asarray(data.load(deep.data).test.image[:64], jnp.float32) / 255
-    before = logits(assemble(shallow), final_state(tmp_path / "shallow"), images)
+    before = logits(assemble(shallow), trained, images)
     np.testing.assert_allclose(logits(machine, grown, images), before, rtol=1e-3, atol=1e-3)
     # Trained, the blocks are no more than that: parameters are there to move.
     assert len(np.unique(np.asarray(grown.params["stage1"]["block01"]["conv1"]["kernel"]))) > 9
 
 
 def test_without_being_asked_further_blocks_are_refused(tmp_path):
-    train(config(**SHORT), tmp_path / "shallow")
+    drawn_run(config(), tmp_path / "shallow")
     for extra, words in (("", "missing"), ("zero", "init_extra 'zero'")):
         deeper = config(model__depth=14, init_from=str(tmp_path / "shallow"), init_extra=extra)
         with pytest.raises(InputError, match=words):
             from_run(assemble(deeper))
-    inception = config(model__block="inception", model__width=8, **SHORT)
-    train(inception, tmp_path / "inception")
+    drawn_run(config(model__block="inception", model__width=8), tmp_path / "inception")
     machine = assemble(
         config(
             model__block="inception",

@@ -84,6 +84,20 @@ def test_a_member_that_was_taken_out_goes_on_alone(alone):
     jax.tree.map(np.testing.assert_array_equal, state, alone[1][0])
 
 
+def test_one_program_serves_all_seeds(alone):
+    """Which are numbers to it: nothing is compiled anew, and each has its own draws."""
+    settings = [config(steps=10, log_every_steps=2, seed=s, optimizer__lr=0.05) for s in (0, 1)]
+    programs = [begun([each], together=False)[0] for each in settings]
+    assert programs[0].step is programs[1].step
+    ends = []
+    for made in programs:
+        _, sources, states = begun(settings[1:], together=False)
+        ends.append(advance(made, sources, made.place(*states), [0], [1]))
+    jax.tree.map(np.testing.assert_array_equal, ends[1], alone[1])
+    # Of the same weights and examples, other crops.
+    assert ends[0][1].loss != ends[1][1].loss
+
+
 def test_all_at_once_is_near_to_single_runs(alone, monkeypatch):
     """As on a GPU: two steps amplify what a sum in another order rounds off."""
     monkeypatch.setattr(program, "over_members", members.all_at_once)

@@ -10,10 +10,10 @@ from ml_collections import ConfigDict
 from configs import base
 from resinc import zoo
 from resinc.data import DATASETS
+from resinc.networks.variables import variable_shapes
 from resinc.train.assemble import assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.initial import shapes
-from resinc.train.state import variable_shapes
 from resinc.weights import files
 from resinc.weights.layouts import LAYOUTS, guess
 from resinc.weights.match import match, refuse
