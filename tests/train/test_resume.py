@@ -1,6 +1,5 @@
 """A run that was killed ends with the same bits as one that was not."""
 
-import json
 import os
 import random
 import signal
@@ -13,7 +12,10 @@ import jax
 import numpy as np
 import pytest
 
-from tests.train.runs import final_state, flags
+from resinc.runs.provenance import read_provenance
+from resinc.runs.status import read_status
+from resinc.train.loop import train
+from tests.train.runs import config, final_state, flags
 
 # `resinc train`, save that it waits at step PAUSE until it is asked to stop: however busy the
 # machine is, it has not ended before it is killed or told. Where tests run under nohup, a hang-up
@@ -39,16 +41,23 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
-def start(folder: Path, pause: int = 0, **changes) -> subprocess.Popen:
-    environment = os.environ | {"XLA_FLAGS": "", "JAX_COMPILATION_CACHE_DIR": str(folder.parent)}
-    environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "PAUSE": str(pause)}
+def start(folder: Path, pause: int) -> subprocess.Popen:
+    """A process of its own, which compiles no other programs than this one."""
+    kept = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
+    kept |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "PAUSE": str(pause)}
     recipe = "--config=configs/digits.py:depth=8"
     return subprocess.Popen(
-        [sys.executable, "-c", PAUSING, "train", recipe, *flags(**changes), f"--workdir={folder}"],
-        env=environment,
+        [sys.executable, "-c", PAUSING, "train", recipe, *flags(), f"--workdir={folder}"],
+        env=os.environ | kept,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def finish(folder: Path, **changes) -> int:
+    """Train to the end, in this process; the step that the run was at before."""
+    assert train(config(**changes), folder).state == "done"
+    return read_provenance(folder)["starts"][-1].get("step", 0)
 
 
 def wait_for(folder: Path, process: subprocess.Popen, step: int, older: int = 0) -> None:
@@ -78,9 +87,7 @@ def assert_same_end(folder: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("resume") / "whole"
-    process = start(folder)
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output
+    finish(folder)
     return folder
 
 
@@ -96,10 +103,7 @@ def test_resume_after_sigkill_is_bitwise(uninterrupted):
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    process = start(folder)
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output
-    assert "resumed at step" in output
+    assert finish(folder) > 0
     assert_same_end(folder, uninterrupted)
 
 
@@ -111,20 +115,17 @@ def test_signal_saves_where_it_stands_and_resumes_bitwise(uninterrupted, number)
     process.send_signal(number)
     output = process.communicate()[0].decode()
     assert process.returncode == 128 + number, output
-    status = json.loads((folder / "status.json").read_text())
+    status = read_status(folder)
     assert status["state"] == "interrupted"
     assert (folder / "checkpoints" / str(status["step"])).is_dir()
-    process = start(folder)
-    assert f"resumed at step {status['step']}" in process.communicate()[0].decode()
+    assert finish(folder) == status["step"]
     assert_same_end(folder, uninterrupted)
 
 
 def test_other_seed_ends_elsewhere(uninterrupted):
     """Else the comparisons above would prove nothing."""
     folder = uninterrupted.parent / "other"
-    process = start(folder, seed=1)
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output
+    finish(folder, seed=1)
     with pytest.raises(AssertionError):
         assert_same_end(folder, uninterrupted)
 
@@ -133,7 +134,5 @@ def test_other_seed_ends_elsewhere(uninterrupted):
 def test_many_steps_a_call_give_the_bits_of_one(uninterrupted, most):
     """Calls of 5 span windows of 4; of 3, they leave two single steps before each checkpoint."""
     folder = uninterrupted.parent / f"calls-{most}"
-    process = start(folder, steps_per_call=most)
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output
+    finish(folder, steps_per_call=most)
     assert_same_end(folder, uninterrupted)
