@@ -1,25 +1,22 @@
 """Run jobs on this machine, a few at a time, each in its own process."""
 
-import contextlib
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
 from resinc.launch.launcher import Job, Listener, Request
+from resinc.launch.stop import Stopped, handling
 from resinc.runs.log import open_log
 
 POLL_SECONDS = 0.1
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -30,20 +27,6 @@ class Slot:
     cores: frozenset[int]  # Empty: not pinned.
     process: subprocess.Popen[bytes] | None = None
     job: Job | None = None
-
-
-class Stopped:
-    """Counts the signals received: the first asks children to save, a second kills them."""
-
-    def __init__(self) -> None:
-        self.first: signal.Signals | None = None
-        self.count = 0
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP and self.count:
-            return  # A terminal that closes says so twice, from the shell and from the kernel.
-        self.first = self.first or signal.Signals(number)
-        self.count += 1
 
 
 class Local:
@@ -67,7 +50,7 @@ class Local:
         waiting = list(jobs)
         stopped = Stopped()
         told = 0
-        with _handling(stopped):
+        with handling(stopped):
             try:
                 while True:
                     for slot in slots:
@@ -201,19 +184,3 @@ def _tell(slots: Sequence[Slot], number: signal.Signals) -> None:
     for slot in slots:
         if slot.process is not None and slot.process.poll() is None:
             slot.process.send_signal(number)
-
-
-@contextlib.contextmanager
-def _handling(stopped: Stopped) -> Iterator[None]:
-    """Only the main thread may set handlers; elsewhere signals act as they used to."""
-    old: dict[int, Any] = {}
-    with contextlib.suppress(ValueError):
-        for number in SIGNALS:
-            # Under nohup a closed terminal stops nothing.
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                old[number] = signal.signal(number, stopped)
-    try:
-        yield
-    finally:
-        for old_number, handler in old.items():
-            signal.signal(old_number, handler)
