@@ -45,7 +45,9 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
         help="say what would run, its multiply-adds and hours; start nothing but, where no cell is "
         "done yet, a few steps in a folder that is thrown away",
     )
-    command.add_argument("--launcher", default="local", help="a key of resinc.launch.LAUNCHERS")
+    command.add_argument(
+        "--launcher", default="local", help="where the runs run: local (default) or slurm"
+    )
     command.add_argument(
         "--workers", type=count, default=0, help="runs at a time (default: one per device or core)"
     )
@@ -59,6 +61,23 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"
+    )
+    _add_queue(command)
+
+
+def _add_queue(command: argparse.ArgumentParser) -> None:
+    queue = command.add_argument_group("of each run in the queue of a cluster")
+    queue.add_argument("--time", default="", help="limit, e.g. 4:00:00; must be given")
+    queue.add_argument("--partition", default="", help="default: the cluster's")
+    queue.add_argument("--nodes", type=count, default=1, help="default: 1")
+    queue.add_argument("--gpus", type=count, default=0, help="of each node (default: none)")
+    queue.add_argument("--cpus", type=count, default=0, help="of each GPU, else of each node")
+    queue.add_argument(
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another option of sbatch, e.g. account=vision; may be given several times",
     )
 
 

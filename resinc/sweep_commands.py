@@ -17,6 +17,7 @@ from resinc.file_paths import show
 
 if TYPE_CHECKING:
     from resinc.launch.plan import Plan
+    from resinc.launch.queue_request import Queue
 
 RESULTS = Path("runs/results")  # Ignored by git, as all that users make.
 
@@ -30,7 +31,14 @@ def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
     from resinc.launch import sweep
 
     options = args.workers, args.devices, args.launcher, plan.about, args.pack
-    return sweep.run_sweep(plan.cells, args.root, *options).exit_code
+    return sweep.run_sweep(plan.cells, args.root, *options, queue=_queue(args)).exit_code
+
+
+def _queue(args: argparse.Namespace) -> "Queue":
+    from resinc.launch.queue_request import Queue
+
+    options = args.nodes, args.gpus, args.cpus, tuple(args.sbatch)
+    return Queue(args.time, args.partition, *options)
 
 
 def _plan(args: argparse.Namespace, overrides: list[str]) -> "Plan":
@@ -80,16 +88,18 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
 
     def launcher(root: Path):
         make = lookup(LAUNCHERS, args.launcher, "launcher")
-        return make(Request(root.absolute(), args.workers, args.devices))
+        return make(Request(root.absolute(), args.workers, args.devices, _queue(args)))
 
     check_cells(plan.cells)
     check_configs(plan.cells, args.root.absolute())
     counted = multiply_adds(plan.cells, args.root.absolute())
     work = estimate.read_work(plan.cells, args.root.absolute(), counted)
-    workers = launcher(args.root).workers
+    runs_them = launcher(args.root)
     rate = estimate.rate_of_finished(work)
-    if rate is None:
+    if rate is None and runs_them.here:
         rate = estimate.calibrate(work, launcher)
+    elif rate is None:
+        rate = estimate.Rate(0.0, "no cell is done yet, and none is tried in a queue")
     table = Table("cell", "state", "steps", "multiply-adds", "left", box=None, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = "right"
@@ -97,7 +107,7 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
         table.add_row(*cells)
     screen = console()
     print_table(screen, table)
-    for line in estimate.summary(work, rate, workers):
+    for line in estimate.summary(work, rate, runs_them.workers):
         screen.print(line)
     return 0
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from resinc.launch.queue_request import DEFAULTS, Queue
+
 
 @dataclass(frozen=True)
 class Job:
@@ -42,11 +44,13 @@ class Request:
       root: folder of the sweep, absolute; it need not exist yet.
       workers: runs at a time; 0: as many as fit.
       devices: CUDA device ids to share out; None: those that are visible, if JAX can use them.
+      queue: what each run asks of a cluster's queue.
     """
 
     root: Path
     workers: int = 0
     devices: Sequence[str] | None = None
+    queue: Queue = DEFAULTS
 
 
 class Launcher(Protocol):
@@ -56,9 +60,11 @@ class Launcher(Protocol):
 
     Attributes:
       workers: how many jobs it runs at a time.
+      here: whether it runs them on this machine, at once.
     """
 
     workers: int
+    here: bool
 
     def submit(self, jobs: Sequence[Job], listener: Listener) -> signal.Signals | None:
         """Run all jobs and wait for them.

@@ -13,6 +13,7 @@ from pathlib import Path
 from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
 from resinc.launch.launcher import Job, Listener, Request
+from resinc.launch.queue_request import DEFAULTS
 from resinc.launch.stop import Stopped, handling
 from resinc.runs.log import open_log
 
@@ -32,12 +33,20 @@ class Slot:
 class Local:
     """Processes of this machine, each with its share of the cores or a device of its own."""
 
+    here = True
+
     def __init__(self, request: Request):
         """Take the hardware that `request` asks for.
 
         Raises:
-          InputError: `workers` is negative, exceeds the devices, or is more than one on a TPU host.
+          InputError: `workers` is negative, exceeds the devices, or is more than one on a TPU host,
+            or the request is of a queue.
         """
+        if request.queue != DEFAULTS:
+            raise InputError(
+                "--time, --partition, --nodes, --gpus, --cpus and --sbatch are of a cluster's "
+                "queue: give --launcher=slurm"
+            )
         devices = visible_devices() if request.devices is None else tuple(request.devices)
         accelerated = bool(devices) or has_tpu()
         environment = child_environment(request.root, accelerated)

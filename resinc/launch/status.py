@@ -23,6 +23,7 @@ COLUMNS = ("run", "state", "step", "error", "images/s", "time left", "host")
 # Who looks wants to see what moves or failed; what has ended or not begun is counted.
 ORDER = (
     CellState.RUNNING,
+    CellState.QUEUED,
     CellState.FAILED,
     CellState.UNFINISHED,
     CellState.DIVERGED,

@@ -13,11 +13,13 @@ from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
 from resinc.launch.pack import pack_command, pack_folder, packs
+from resinc.launch.queue_request import DEFAULTS, Queue
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
 from resinc.runs.config import config_differences
 from resinc.runs.log import last_words, log_path
+from resinc.runs.queue import read_ticket
 from resinc.runs.source import Source, relative
 from resinc.runs.status import CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
@@ -33,7 +35,7 @@ class Summary:
     done: list[str] = field(default_factory=list)  # Including those that were done before.
     diverged: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    running: list[str] = field(default_factory=list)  # In processes of somebody else.
+    running: list[str] = field(default_factory=list)  # In processes of somebody else, or queued.
     unfinished: list[str] = field(default_factory=list)  # Stopped, or never started.
     stopped_by: signal.Signals | None = None
 
@@ -52,6 +54,7 @@ def run_sweep(
     about: Mapping[str, Any] | None = None,
     pack: int = 1,
     command: Callable[[Cell, Path], list[str]] = Cell.command,
+    queue: Queue = DEFAULTS,
 ) -> Summary:
     """Run every cell in `root/<name>`: resume the unfinished, retry the failed, skip the rest.
 
@@ -64,6 +67,7 @@ def run_sweep(
       about: written to sweep.json for the report, e.g. {"command": ..., "experiment": ...}.
       pack: cells, at most, that one process trains in one program; see `launch.pack.packs`.
       command: what starts a cell that is alone in its process.
+      queue: what each process asks of a cluster's queue.
 
     Raises:
       InputError: `pack` is not at least 1, cells that `check_cells` refuses, a bad recipe, or a
@@ -76,7 +80,7 @@ def run_sweep(
     check_configs(cells, root)
     left = [cell for cell in cells if state_of(root / cell.name) != CellState.DONE]
     check_networks(left, root)
-    runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices))
+    runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices, queue))
     try:
         root.mkdir(parents=True, exist_ok=True)
         _write_about(cells, root, about or {}, command)
@@ -179,6 +183,10 @@ class _Book:
         if state == CellState.RUNNING:
             self._summary.running.append(name)
             self._view.skipped(name, "running", "in another process, left alone")
+        elif state == CellState.QUEUED:
+            self._summary.running.append(name)
+            why = f"in a queue ({read_ticket(workdir)}), left alone"
+            self._view.skipped(name, "queued", why)
         elif state == CellState.DIVERGED:
             self._summary.diverged.append(name)
             said = read_status(workdir).get("message") or "diverged before"

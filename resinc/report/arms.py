@@ -17,6 +17,7 @@ FEW = 3  # So many runs are named in a sentence; all of them are in runs.csv.
 PILOT = "pilot"  # Label of runs that only chose a learning rate.
 STANDS = {
     CellState.RUNNING: "is running",
+    CellState.QUEUED: "is queued",
     CellState.UNFINISHED: "is unfinished",
     CellState.FAILED: "failed",
     CellState.NEW: "has not started",

@@ -8,6 +8,7 @@ from resinc.runs import shape
 from resinc.runs.files import overwrite_json, read_object, write_json
 from resinc.runs.folder import CONFIG, STATUS
 from resinc.runs.lock import is_held
+from resinc.runs.queue import is_newer, read_ticket
 
 
 class CellState(StrEnum):
@@ -15,6 +16,7 @@ class CellState(StrEnum):
 
     DONE = "done"  # Skipped.
     RUNNING = "running"  # A live process trains there: left alone.
+    QUEUED = "queued"  # In the queue of a cluster: left to it.
     UNFINISHED = "unfinished"  # Stopped or killed: resumed.
     DIVERGED = "diverged"  # Loss, gradient or weights became non-finite, a result: left.
     FAILED = "failed"  # Ended with an error: tried again.
@@ -30,8 +32,14 @@ def state_of(workdir: Path) -> CellState:
     if is_held(workdir):
         return CellState.RUNNING
     said = read_status(workdir).get("state")
-    if said in ENDED:
+    if said in FOR_GOOD:
         return CellState(said)
+    # A failure that is older than the ticket is what was queued again.
+    failed = said == CellState.FAILED
+    if read_ticket(workdir) and not (failed and is_newer(workdir, STATUS)):
+        return CellState.QUEUED
+    if failed:
+        return CellState.FAILED
     begun = said or (workdir / CONFIG).exists()
     return CellState.UNFINISHED if begun else CellState.NEW
 

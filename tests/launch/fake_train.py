@@ -11,6 +11,9 @@ from pathlib import Path
 arguments = dict(word[2:].split("=", 1) for word in sys.argv[1:] if word.startswith("--"))
 workdir = Path(arguments["workdir"])
 behaviour = json.loads(os.environ["BEHAVIOUR"])[arguments["config.seed"]]
+rank = int(os.environ.get("SLURM_PROCID", "0"))
+if rank:  # A run has one process that writes, on however many nodes.
+    sys.exit(0)
 lock = (workdir / "lock").open("w")
 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 before = workdir / "status.json"
@@ -33,7 +36,10 @@ with (workdir / "ran").open("a") as file:
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     device = os.environ.get("CUDA_VISIBLE_DEVICES")
     cache = os.environ["JAX_COMPILATION_CACHE_DIR"]
-    file.write(json.dumps({"cores": cores, "device": device, "cache": cache}) + "\n")
+    seen = {"cores": cores, "device": device, "cache": cache, "pid": os.getpid()}
+    names = ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "https_proxy")
+    seen |= {name: os.environ.get(name) for name in names}
+    file.write(json.dumps(seen) + "\n")
 status("running", 0)
 if behaviour == "done":
     status("done", 9)
@@ -50,5 +56,9 @@ elif behaviour == "refuse after done":
     sys.exit("resinc: workdir is in use by process 1")
 elif behaviour == "quit":
     os.kill(os.getpid(), signal.SIGTERM)
+elif behaviour == "wait once":
+    while len((workdir / "ran").read_text().splitlines()) == 1 and not (workdir / "go").exists():
+        time.sleep(0.1)
+    status("done", 9)
 elif behaviour == "wait":
     time.sleep(600)

@@ -1,0 +1,109 @@
+"""What SLURM says of jobs: squeue and scontrol, never accounting, which not every cluster has."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from resinc.errors import InputError
+
+ANSWER_SECONDS = 60
+COMMANDS = ("sbatch", "squeue", "scontrol", "srun")
+
+
+class Place(NamedTuple):
+    """Of a job in the queue.
+
+    Attributes:
+      job: its number, e.g. "4711_3".
+      state: SLURM's word, e.g. "PENDING" or "RUNNING".
+    """
+
+    job: str
+    state: str
+
+
+Key = tuple[str, int]  # Name of what was submitted at once, and which of it.
+
+
+def call(*command: str) -> str:
+    """What one of SLURM's commands prints.
+
+    Raises:
+      InputError: it failed, or did not answer; quotes its first words.
+    """
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"{command[0]} does not answer: {error}") from None
+    if ran.returncode:
+        raise InputError(f"{command[0]} refuses: {first_words(ran.stderr, command[0])}")
+    return ran.stdout
+
+
+def first_words(text: str, command: str) -> str:
+    """Of an error message, e.g. of sbatch, without its prefixes."""
+    lines = [re.sub(rf"^{command}: (error: )?", "", line.strip()) for line in text.splitlines()]
+    return next(filter(None, lines), "it does not say why")
+
+
+def read_queue() -> dict[Key, Place]:
+    """All jobs of this user that wait, run or are about to end.
+
+    Raises:
+      InputError: squeue does not answer.
+    """
+    return parse_queue(
+        call("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%j|%K|%i|%T")
+    )
+
+
+def parse_queue(text: str) -> dict[Key, Place]:
+    """Lines of `squeue --format=%j|%K|%i|%T`; %K is N/A of a job that is no array."""
+    found = {}
+    for line in text.splitlines():
+        name, index, job, state = line.strip().rsplit("|", 3)
+        found[name, int(index) if index.isdecimal() else 0] = Place(job, state)
+    return found
+
+
+def read_end(job: str) -> int | None:
+    """How a job that left the queue ended; None where SLURM has forgotten it.
+
+    Returns:
+      Its exit status, or minus the signal that killed it; minus SIGTERM where SLURM ended it.
+    """
+    try:
+        return parse_end(call("scontrol", "--oneliner", "show", "job", job))
+    except InputError:
+        return None
+
+
+def parse_end(text: str) -> int | None:
+    """What `scontrol show job` prints."""
+    said = dict(re.findall(r"\b(JobState|ExitCode)=(\S+)", text))
+    state = said.get("JobState", "")
+    if state in ("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE", "NODE_FAIL", "BOOT_FAIL"):
+        return -signal.SIGTERM
+    if state == "OUT_OF_MEMORY":
+        return -signal.SIGKILL
+    if "ExitCode" not in said:
+        return None
+    status, number = (int(part) for part in said["ExitCode"].split(":"))
+    if number:
+        return -number
+    # A shell's word for a signal, save where our own process said so after it had saved.
+    killed = status == 128 + signal.SIGKILL or status == 128 + signal.SIGSEGV
+    return 128 - status if killed else status
+
+
+def error_output(folder: Path, job: str) -> str:
+    """What a job said that ended before its cell could be started; "" where nothing."""
+    try:
+        return (folder / f"{job}_0_log.err").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,282 @@
+"""Sweeps in the queue of a real SLURM: whatever it does to a job, nothing lost, nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from resinc.errors import InputError
+from resinc.launch import slurm as launcher
+from resinc.launch.launcher import Request
+from resinc.launch.queue_request import Queue, seconds
+from resinc.launch.slurm_task import take_one_gpu
+from resinc.launch.squeue import Place, parse_end, parse_queue
+from resinc.report import read_rows
+from resinc.runs.queue import Ticket, read_ticket, write_ticket
+from resinc.runs.status import CellState, state_of, write_status
+from tests.launch import slurm
+from tests.launch.test_sweep import runs, sweep
+
+ROOT = Path(__file__).parent.parent.parent
+LONG = 60.0  # Nothing here takes so long, save on a machine with other things to do.
+
+needs_slurm = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "it is there")
+
+
+@pytest.fixture(scope="module")
+def daemons(tmp_path_factory):
+    with slurm.running(tmp_path_factory.mktemp("slurm")) as started:
+        yield started
+
+
+@pytest.fixture
+def cluster(daemons):
+    daemons.wait_for_nodes()
+    return daemons
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(launcher, "POLL_SECONDS", 0.5)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("https_proxy", "http://nowhere.invalid:1")
+
+
+def wait_for(condition, seconds=LONG):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+def in_background(call):
+    """A thread, and the list that takes what the call returns, or its error."""
+    result = []
+
+    def run():
+        try:
+            result.append(call())
+        except BaseException as error:
+            result.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, result
+
+
+def folder(root, seed):
+    return root / f"depth=8,seed={seed}"
+
+
+def queued(root, monkeypatch, *behaviour, **options):
+    options = {"queue": Queue("60", cpus=2), "devices": None, "workers": 0, **options}
+    return sweep(root, monkeypatch, *behaviour, launcher="slurm", **options)
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_nothing_that_a_cluster_does_loses_a_cell_or_runs_one_twice(
+    cluster, quick, tmp_path, monkeypatch
+):
+    """One cell killed, one node down, one time-out, one cancelled by preemption."""
+    root, count = tmp_path / "slurm", 6
+    thread, result = in_background(lambda: queued(root, monkeypatch, *["wait once"] * count))
+    wait_for(lambda: all(runs(root, seed) for seed in range(count)) or not thread.is_alive())
+    first = {seed: runs(root, seed)[0] for seed in range(count)}
+    by_node = {
+        node: [seed for seed in first if first[seed]["SLURMD_NODENAME"] == node]
+        for node in slurm.NODES
+    }
+    killed, late, preempted, *undisturbed = by_node["left"]
+    node_down, *others = by_node["right"]
+    undisturbed += others
+    assert all(state_of(folder(root, seed)) == CellState.RUNNING for seed in range(count))
+    assert first[late]["https_proxy"] is None
+    assert first[late]["SRUN_CPUS_PER_TASK"] == "2"
+
+    cluster.call("scontrol", "update", f"job={first[late]['SLURM_JOB_ID']}", "timelimit=1")
+    os.kill(first[killed]["pid"], signal.SIGKILL)
+    for seed in undisturbed:
+        (folder(root, seed) / "go").touch()
+    wait_for(lambda: all(state_of(folder(root, s)) == CellState.DONE for s in undisturbed))
+
+    cluster.call("scontrol", "update", "node=right", "state=down", "reason=test")
+    wait_for(lambda: state_of(folder(root, node_down)) == CellState.QUEUED)
+    cluster.resume("right")
+    wait_for(lambda: len(runs(root, node_down)) == 2)
+
+    wait_for(lambda: len(runs(root, late)) == 2, 120)  # SLURM looks at limits every 30 s.
+
+    cluster.call("sbatch", "-p", "urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    thread.join(LONG)
+    (summary,) = result
+    assert sorted(summary.done) == sorted(
+        f"depth=8,seed={s}" for s in [*undisturbed, node_down, late]
+    )
+    assert summary.failed == [f"depth=8,seed={killed}"]
+    assert summary.unfinished == [f"depth=8,seed={preempted}"]
+
+    again = queued(root, monkeypatch, *["wait once"] * count)
+    assert len(again.done) == count
+    starts = {seed: len(runs(root, seed)) for seed in range(count)}
+    assert starts == {seed: 1 if seed in undisturbed else 2 for seed in range(count)}
+    assert not any(read_ticket(folder(root, seed)) for seed in range(count))
+
+    local = tmp_path / "local"
+    sweep(local, monkeypatch, *["done"] * count)
+    assert [table(row) for row in read_rows(root)] == [table(row) for row in read_rows(local)]
+
+
+def table(row):
+    return row.name, row.state, row.step, row.labels
+
+
+@needs_slurm
+def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_again(
+    cluster, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("BEHAVIOUR", json.dumps({"0": "wait once", "1": "wait once"}))
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[1]];"
+        "from resinc.launch.queue_request import Queue;"
+        "import tests.launch.test_sweep as t;"
+        "s = t.run_sweep(t.cells(2), sys.argv[2], launcher='slurm', command=t.command,"
+        " queue=Queue('60', 'left', cpus=8));"
+        "sys.exit(s.exit_code)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(ROOT), str(tmp_path)], stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: runs(tmp_path, 0) or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=LONG)
+    assert process.returncode == 128 + signal.SIGINT
+    number = read_ticket(folder(tmp_path, 1)).job.partition("_")[0]
+    assert "2 cells stay in the queue of SLURM: the same command follows them" in said
+    assert f"`scancel {number}`" in said
+    assert state_of(folder(tmp_path, 0)) == CellState.RUNNING
+    assert state_of(folder(tmp_path, 1)) == CellState.QUEUED
+
+    here = sweep(tmp_path, monkeypatch, "done", "done")
+    assert sorted(here.running) == ["depth=8,seed=0", "depth=8,seed=1"]
+    for seed in range(2):
+        (folder(tmp_path, seed) / "go").touch()
+    summary = queued(tmp_path, monkeypatch, "done", "done")
+    assert len(summary.done) == 2
+    assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
+
+
+@needs_slurm
+def test_one_cell_over_two_nodes_has_one_log_and_one_state(cluster, quick, tmp_path, monkeypatch):
+    summary = queued(tmp_path, monkeypatch, "done", queue=Queue("60", nodes=2))
+    assert summary.done == ["depth=8,seed=0"]
+    (start,) = runs(tmp_path, 0)
+    assert start["SLURM_NTASKS"] == "2"
+    log = (folder(tmp_path, 0) / "log.txt").read_text()
+    assert log.count("$ ") == 1
+
+
+@needs_slurm
+def test_what_a_job_says_before_its_cell_starts_is_in_the_log(
+    cluster, quick, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(launcher, "SETUP", ("export PYTHONPATH=/nowhere PYTHONHOME=/nowhere",))
+    summary = queued(tmp_path, monkeypatch, "done")
+    assert summary.failed == ["depth=8,seed=0"]
+    assert "Error" in (folder(tmp_path, 0) / "log.txt").read_text()
+
+
+@needs_slurm
+@pytest.mark.parametrize(
+    ("queue", "said"),
+    [
+        (Queue("60", "weekend"), "sbatch refuses: .*[Ii]nvalid partition"),
+        (Queue("60", nodes=3), "sbatch refuses: "),
+        (Queue("60", options=("mem=900T",)), "sbatch refuses: "),
+    ],
+)
+def test_what_the_cluster_would_refuse_is_refused_before_anything_is_written(
+    cluster, tmp_path, monkeypatch, queue, said
+):
+    with pytest.raises(InputError, match=said):
+        queued(tmp_path / "new", monkeypatch, "done", queue=queue)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("queue", "said"),
+    [
+        (Queue(), "needs the longest time that a cell may take"),
+        (Queue("soon"), "--time=soon is no time of SLURM's"),
+        (Queue("2"), "--time=2 leaves no time to train"),
+        (Queue("60", nodes=0), "--nodes=0 is not at least 1"),
+        (Queue("60", options=("Account vision",)), "is not NAME=VALUE"),
+        (Queue("60", options=("signal=USR2@60",)), "resinc sets signal itself"),
+    ],
+)
+def test_a_bad_request_is_one_sentence(tmp_path, queue, said):
+    with pytest.raises(InputError, match=said):
+        launcher.Slurm(Request(tmp_path, queue=queue))
+
+
+def test_a_machine_without_slurm_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="there is no sbatch here"):
+        launcher.Slurm(Request(tmp_path, queue=Queue("60")))
+
+
+def test_options_of_a_queue_are_refused_without_one(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="give --launcher=slurm"):
+        sweep(tmp_path / "new", monkeypatch, "done", queue=Queue("60"))
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("time", "value"),
+    [("90", 5400), ("1:30", 90), ("2:00:00", 7200), ("1-12", 129600), ("1-0:30", 88200)],
+)
+def test_time_limits_are_read_as_slurm_reads_them(time, value):
+    assert seconds(time) == value
+
+
+def test_lines_of_squeue_and_scontrol_are_read():
+    text = "resinc-a|3|17_3|PENDING\nmy|job|N/A|18|RUNNING\n"
+    assert parse_queue(text) == {
+        ("resinc-a", 3): Place("17_3", "PENDING"),
+        ("my|job", 0): Place("18", "RUNNING"),
+    }
+    ends = {"COMPLETED 0:0": 0, "FAILED 3:0": 3, "FAILED 137:0": -9, "FAILED 0:11": -11}
+    ends |= {"FAILED 143:0": 143, "PREEMPTED 0:15": -15, "OUT_OF_MEMORY 0:125": -9}
+    for line, end in ends.items():
+        state, code = line.split()
+        assert parse_end(f"JobId=1 JobState={state} Reason=None ExitCode={code} X=") == end
+
+
+def test_each_task_takes_the_gpu_of_its_own_of_those_it_sees():
+    several = {"CUDA_VISIBLE_DEVICES": "4,5,6", "SLURM_LOCALID": "2"}
+    take_one_gpu(several)
+    assert several["CUDA_VISIBLE_DEVICES"] == "6"
+    one = {"CUDA_VISIBLE_DEVICES": "1", "SLURM_LOCALID": "2"}
+    take_one_gpu(one)
+    assert one["CUDA_VISIBLE_DEVICES"] == "1"
+    assert several["JAX_LOCAL_DEVICE_IDS"] == one["JAX_LOCAL_DEVICE_IDS"] == "0"
+    none = {"SLURM_LOCALID": "0"}
+    take_one_gpu(none)
+    assert none == {"SLURM_LOCALID": "0"}
+
+
+def test_a_ticket_counts_until_the_run_says_how_it_ended(tmp_path):
+    write_status(tmp_path, "failed", 3, 9, 1.0, "no such luck")
+    write_ticket(tmp_path, Ticket("SLURM", "resinc-a", 0))
+    assert state_of(tmp_path) == CellState.QUEUED
+    write_status(tmp_path, "failed", 3, 9, 1.0, "again")
+    assert state_of(tmp_path) == CellState.FAILED
+    write_status(tmp_path, "done", 9, 9, 1.0)
+    assert state_of(tmp_path) == CellState.DONE
