@@ -20,7 +20,7 @@ from resinc.errors import InputError
 from resinc.launch import slurm_task, squeue
 from resinc.launch.launcher import Job, Listener, Request
 from resinc.launch.queue_request import SAVE_SECONDS, Queue, seconds
-from resinc.launch.squeue import Key
+from resinc.launch.squeue import NAME, Key
 from resinc.launch.stop import Stopped, handling
 from resinc.runs.folder import LOG
 from resinc.runs.lock import held
@@ -28,7 +28,6 @@ from resinc.runs.log import open_log
 from resinc.runs.queue import Ticket, is_newer, read_ticket, remove_ticket, write_ticket
 from resinc.runs.status import CellState, state_of
 
-NAME = "SLURM"
 FOLDER = ".slurm"  # In the sweep's: what submitit keeps.
 POLL_SECONDS, TICK_SECONDS = 10.0, 0.2
 SUBMISSION_SECONDS = 120  # That another sweep of the folder may take to submit.
@@ -206,7 +205,7 @@ class Slurm:
             job.absent += 1
             if job.absent > 1 and self._settled(job):
                 del followed[key]
-                self._end(job, listener)
+                self._end(key, job, listener)
 
     def _settled(self, job: _Followed) -> bool:
         """Whether the folder says what is to be expected of a job that has left the queue."""
@@ -217,10 +216,12 @@ class Slurm:
         settled = state == CellState.DONE if job.returncode == 0 else state != CellState.RUNNING
         return settled or time.monotonic() - job.gone > SETTLE_SECONDS
 
-    def _end(self, followed: _Followed, listener: Listener) -> None:
+    def _end(self, key: Key, followed: _Followed, listener: Listener) -> None:
         job, returncode = followed.job, followed.returncode
         silent = not is_newer(job.workdir, LOG)
-        remove_ticket(job.workdir)
+        ticket = read_ticket(job.workdir)
+        if ticket and (ticket.batch, ticket.place) == key:  # Else another sweep has queued it anew.
+            remove_ticket(job.workdir)
         if returncode is None:  # SLURM has forgotten the job.
             failed = state_of(job.workdir) == CellState.FAILED
             returncode = 1 if failed else -signal.SIGTERM

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from resinc.launch.local import child_environment
 from resinc.runs.log import open_log
+from resinc.runs.status import read_status
+
+MOST_IN_VAIN = 3  # Else a time limit below the time to compile would start a run for ever.
 
 
 def become(command: Sequence[str], workdir: str, gpus: int) -> None:
@@ -18,6 +21,9 @@ def become(command: Sequence[str], workdir: str, gpus: int) -> None:
       command: of the cell; all its tasks run it.
       workdir: whose log.txt takes the output of the first task; that of others stays in submitit's.
       gpus: of a node, one for each of its tasks.
+
+    Raises:
+      SystemExit: it was stopped again and again before its first step.
     """
     environment = child_environment(Path(workdir).parent, accelerated=bool(gpus))
     take_one_gpu(environment)
@@ -25,6 +31,12 @@ def become(command: Sequence[str], workdir: str, gpus: int) -> None:
         with open_log(Path(workdir), command) as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
+    starts = int(environment.get("SLURM_RESTART_COUNT", "0"))
+    if starts >= MOST_IN_VAIN and not read_status(Path(workdir)).get("step"):
+        sys.exit(
+            f"resinc: error: stopped {starts} times before its first step, which takes the time to "
+            "compile: give a longer --time"
+        )
     sys.stdout.flush()
     sys.stderr.flush()
     os.execvpe(command[0], list(command), environment)

@@ -1,15 +1,20 @@
 """What SLURM says of jobs: squeue and scontrol, never accounting, which not every cluster has."""
 
+import functools
 import os
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from resinc.errors import InputError
+from resinc.runs.queue import Ticket
 
+NAME = "SLURM"
 ANSWER_SECONDS = 60
+RECENT_SECONDS = 10.0
 COMMANDS = ("sbatch", "squeue", "scontrol", "srun")
 
 
@@ -60,6 +65,22 @@ def read_queue() -> dict[Key, Place]:
     return parse_queue(
         call("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%j|%K|%i|%T")
     )
+
+
+def is_absent(ticket: Ticket) -> bool:
+    """Whether a job that was submitted is known to have left the queue."""
+    queue = _recent_queue(int(time.monotonic() / RECENT_SECONDS))
+    asked = ticket.scheduler == NAME and ticket.job
+    return bool(asked) and queue is not None and (ticket.batch, ticket.place) not in queue
+
+
+@functools.lru_cache(maxsize=1)
+def _recent_queue(period: int) -> dict[Key, Place] | None:
+    """None where nobody answers; asked once in a period, however often it is looked at."""
+    try:
+        return read_queue()
+    except InputError:
+        return None
 
 
 def parse_queue(text: str) -> dict[Key, Place]:

@@ -13,7 +13,9 @@ from rich.text import Text
 
 from resinc import output
 from resinc.duration import duration
+from resinc.launch.squeue import is_absent
 from resinc.launch.view import STYLES
+from resinc.runs.queue import read_ticket
 from resinc.runs.standing import Standing, read_standing
 from resinc.runs.status import FOR_GOOD, CellState
 from resinc.runs.sweep import Folder, read_folder
@@ -49,8 +51,18 @@ def look(root: Path, before: Sequence[Standing] = ()) -> Look:
     """
     folder = read_folder(root)
     known = {run.name: run for run in before if run.state in FOR_GOOD}
-    found = [known.get(name) or read_standing(root / name) for name in folder.names]
+    found = [known.get(name) or _standing(root / name) for name in folder.names]
     return folder, sorted(found, key=lambda run: ORDER.index(run.state))
+
+
+def _standing(workdir: Path) -> Standing:
+    """Of a run, and of one that seems to be queued whether it still is."""
+    run = read_standing(workdir)
+    ticket = read_ticket(workdir) if run.state == CellState.QUEUED else None
+    if ticket is None or not is_absent(ticket):
+        return run
+    why = f"{ticket} has left the queue: the same `resinc sweep` queues it again"
+    return run._replace(state=CellState.UNFINISHED, message=why)
 
 
 def follow(root: Path, once: bool, shown: Callable[[Look], None] = lambda seen: None) -> Look:

@@ -9,6 +9,7 @@ from resinc.runs.holder import read_holder
 from resinc.runs.log import last_lines
 from resinc.runs.metrics import read_lines
 from resinc.runs.provenance import read_provenance
+from resinc.runs.queue import read_ticket
 from resinc.runs.shape import fits
 from resinc.runs.status import ENDED, CellState, read_status, state_of
 
@@ -28,7 +29,8 @@ class Standing(NamedTuple):
       error_of: "train" for a window of training, else the split that was evaluated.
       images_per_second: newest; None before there is one.
       seconds_left: at that speed, evaluations aside; None of a run that is not running.
-      host: where it runs, with the scheduler's job, or where it ran last; "" of none.
+      host: where it runs, with the scheduler's job, or where it ran last; of one that is queued,
+        the job; "" of none.
       seconds: spent on it over all starts.
       message: why it did not end well.
       log: of one that failed, the last lines.
@@ -72,8 +74,12 @@ def read_standing(workdir: Path) -> Standing:
     speed = timed[-1]["images_per_second"] if timed else None
     running = state == CellState.RUNNING
     holder = read_holder(workdir) if running else None
+    ticket = read_ticket(workdir) if state == CellState.QUEUED else None
     start = {} if holder else read_provenance(workdir)
     newest = measured[-1] if measured else {}
+    place = _place(
+        *((holder.host, holder.job) if holder else (start.get("host"), start.get("job")))
+    )
     return Standing(
         workdir.name,
         state,
@@ -83,7 +89,7 @@ def read_standing(workdir: Path) -> Standing:
         str(newest.get("split", newest.get("kind", ""))),
         speed,
         _left(workdir, steps - step, speed) if running else None,
-        _place(holder.host, holder.job) if holder else _place(start.get("host"), start.get("job")),
+        str(ticket) if ticket else place,
         float(status.get("seconds", 0.0)),
         status.get("message", ""),
         tuple(last_lines(workdir, LOG_LINES)) if state == CellState.FAILED else (),

@@ -45,6 +45,7 @@ NodeName=left NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus}
 NodeName=right NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus}
 PartitionName=normal Nodes=ALL Default=YES PriorityTier=1
 PartitionName=left Nodes=left PriorityTier=1
+PartitionName=grace Nodes=left PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes=left PriorityTier=2
 """
 

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from resinc.cli import main
 from resinc.errors import InputError
 from resinc.launch import slurm as launcher
+from resinc.launch import slurm_task
 from resinc.launch.launcher import Request
 from resinc.launch.queue_request import Queue, seconds
 from resinc.launch.slurm_task import take_one_gpu
 from resinc.launch.squeue import Place, parse_end, parse_queue
+from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
+from resinc.runs.standing import read_standing
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import slurm
-from tests.launch.test_sweep import runs, sweep
+from tests.launch.test_sweep import cells, command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 LONG = 60.0  # Nothing here takes so long, save on a machine with other things to do.
@@ -171,6 +175,125 @@ def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_agai
     summary = queued(tmp_path, monkeypatch, "done", "done")
     assert len(summary.done) == 2
     assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
+
+
+@needs_slurm
+def test_a_cancelled_run_stays_cancelled_until_the_sweep_is_typed_again(
+    cluster, quick, tmp_path, monkeypatch
+):
+    """Although it saves and ends with the status that else queues it again."""
+    thread, result = in_background(lambda: queued(tmp_path, monkeypatch, "wait once"))
+    (start,) = wait_for(lambda: runs(tmp_path, 0))
+    cluster.call("scancel", start["SLURM_JOB_ID"])
+    thread.join(LONG)
+    assert result[0].unfinished == ["depth=8,seed=0"]
+    assert state_of(folder(tmp_path, 0)) == CellState.UNFINISHED
+    assert not cluster.call("squeue", "-h", "-n", read_name(cluster, start["SLURM_JOB_ID"]))
+    assert queued(tmp_path, monkeypatch, "wait once").done == ["depth=8,seed=0"]
+
+
+def read_name(cluster, job):
+    said = cluster.call("scontrol", "--oneliner", "show", "job", job)
+    return said.partition("JobName=")[2].split()[0]
+
+
+@needs_slurm
+def test_a_run_that_is_preempted_with_a_grace_time_saves_and_is_queued_again(
+    cluster, quick, tmp_path, monkeypatch
+):
+    queue = Queue("60", "grace", cpus=2)
+    thread, result = in_background(lambda: queued(tmp_path, monkeypatch, "wait once", queue=queue))
+    wait_for(lambda: runs(tmp_path, 0))
+    cluster.call("sbatch", "-p", "urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    thread.join(LONG)
+    assert result[0].done == ["depth=8,seed=0"]
+    assert len(runs(tmp_path, 0)) == 2
+
+
+def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
+    started = []
+    monkeypatch.setattr(slurm_task.os, "execvpe", lambda *call: started.append(call))
+    with pytest.raises(SystemExit, match="stopped 3 times before its first step"):
+        slurm_task.become(["resinc"], str(tmp_path), 0)
+    write_status(tmp_path, "interrupted", 1, 9, 1.0)
+    slurm_task.become(["resinc"], str(tmp_path), 0)
+    assert len(started) == 1
+
+
+@needs_slurm
+def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_path, monkeypatch):
+    """sbatch has taken the jobs, and their numbers are in no folder."""
+
+    class Killed(BaseException):
+        pass
+
+    def write(workdir, ticket):
+        if ticket.job:
+            raise Killed
+        write_ticket(workdir, ticket)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "write_ticket", write)
+        with pytest.raises(Killed):
+            queued(tmp_path, patch, "wait once", "wait once")
+    assert not read_ticket(folder(tmp_path, 0)).job
+    wait_for(lambda: runs(tmp_path, 0) and runs(tmp_path, 1))
+    for seed in range(2):
+        (folder(tmp_path, seed) / "go").touch()
+    assert len(queued(tmp_path, monkeypatch, "done", "done").done) == 2
+    assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
+
+
+@needs_slurm
+def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path, monkeypatch):
+    monkeypatch.setenv("BEHAVIOUR", json.dumps({str(seed): "done" for seed in range(4)}))
+
+    def once():
+        queue = Queue("60", cpus=2)
+        return run_sweep(cells(4), tmp_path, launcher="slurm", command=command, queue=queue)
+
+    both = [in_background(once) for _ in range(2)]
+    for thread, _ in both:
+        thread.join(2 * LONG)
+    assert [len(runs(tmp_path, seed)) for seed in range(4)] == [1] * 4
+    assert [sorted(summary.done) for _, (summary,) in both] == [[c.name for c in cells(4)]] * 2
+
+
+@needs_slurm
+def test_a_dry_run_tries_nothing_in_the_queue(cluster, quick, tmp_path, capsys):
+    typed = ["sweep", "--config=configs/digits.py", "--axis=model.depth=8", "--dry-run"]
+    typed += [f"--root={tmp_path / 'new'}", "--launcher=slurm", "--time=30"]
+    assert main(typed) == 0
+    assert "none is tried in a queue" in " ".join(capsys.readouterr().out.split())
+    assert not cluster.call("squeue", "-h")
+    assert not (tmp_path / "new").exists()
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_the_commands_of_the_page_give_the_table_of_the_local_launcher(
+    cluster, quick, tmp_path, monkeypatch
+):
+    """Real training, typed as docs/slurm.md has it."""
+    monkeypatch.delenv("XLA_FLAGS")  # Eight devices make one small step slow.
+    tables = []
+    for where in (["slurm", "--time=30", "--cpus=2"], ["local", "--workers=1"]):
+        root = tmp_path / where[0]
+        typed = ["sweep", "--config=configs/digits.py", "--axis=model.depth=8,14", f"--root={root}"]
+        typed += ["--config.steps=12", f"--launcher={where[0]}", *where[1:]]
+        assert main(typed) == 0
+        out = tmp_path / f"of-{where[0]}"
+        typed = ["report", f"--root={root}", "--x=model.depth", f"--out={out}"]
+        assert main(typed) == 0
+        assert (out / "figure.png").exists()
+        tables.append((out / "table.md").read_text().replace(where[0], "NAME"))
+    assert tables[0] == tables[1]
+    state = [read_standing(tmp_path / "slurm" / cell).host for cell in ("depth=8,seed=0",)]
+    assert "(SLURM " in state[0]
 
 
 @needs_slurm

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from resinc.cli import main
-from resinc.launch import status, status_page
+from resinc.launch import squeue, status, status_page
 from resinc.launch.cell import Cell
 from resinc.runs.holder import Holder
+from resinc.runs.queue import Ticket, write_ticket
 from resinc.runs.standing import read_standing
 from resinc.runs.status import CellState
 from tests import fabricated
@@ -168,3 +169,20 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
     sweep_of(tmp_path, done)
     assert main(["status", str(tmp_path), "--once", "--html=/proc/x/page.html"]) == 2
     assert "cannot write the page" in capsys.readouterr().err
+
+
+def test_a_queued_run_tells_its_job_and_one_that_left_the_queue_is_unfinished(
+    tmp_path, monkeypatch
+):
+    sweep_of(tmp_path, not_started, not_started)
+    for seed in range(2):
+        write_ticket(tmp_path / cell(seed).name, Ticket("SLURM", "resinc-a", seed, f"17_{seed}"))
+    monkeypatch.setattr(
+        squeue, "_recent_queue", lambda period: {("resinc-a", 0): squeue.Place("17_0", "PENDING")}
+    )
+    _, (queued, left) = status.look(tmp_path)
+    assert (queued.state, queued.host) == (CellState.QUEUED, "SLURM 17_0")
+    assert left.state == CellState.UNFINISHED
+    assert "SLURM 17_1 has left the queue" in left.message
+    monkeypatch.setattr(squeue, "_recent_queue", lambda period: None)
+    assert [run.state for run in status.look(tmp_path)[1]] == [CellState.QUEUED] * 2
