@@ -170,10 +170,21 @@ def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_agai
 
     here = sweep(tmp_path, monkeypatch, "done", "done")
     assert sorted(here.running) == ["depth=8,seed=0", "depth=8,seed=1"]
+    follows, submits, look = threading.Event(), [], launcher.Slurm._look
+
+    def seen(self, followed, listener):
+        follows.set()
+        look(self, followed, listener)
+
+    monkeypatch.setattr(launcher.Slurm, "_look", seen)
+    monkeypatch.setattr(launcher.Slurm, "_submit", lambda self, jobs: submits.append(jobs) or {})
+    thread, result = in_background(lambda: queued(tmp_path, monkeypatch, "done", "done"))
+    assert follows.wait(LONG)
     for seed in range(2):
         (folder(tmp_path, seed) / "go").touch()
-    summary = queued(tmp_path, monkeypatch, "done", "done")
-    assert len(summary.done) == 2
+    thread.join(LONG)
+    assert len(result[0].done) == 2
+    assert not submits
     assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
 
 
@@ -252,6 +263,20 @@ def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_
 def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path, monkeypatch):
     monkeypatch.setenv("BEHAVIOUR", json.dumps({str(seed): "done" for seed in range(4)}))
 
+    ask, submit, submitted = launcher.squeue.read_queue, launcher.Slurm._submit, []
+
+    def slowly():
+        answer = ask()
+        time.sleep(1)  # In which the other sweep would get the same answer.
+        return answer
+
+    def counted(self, jobs):
+        submitted.extend(job.name for job in jobs)
+        return submit(self, jobs)
+
+    monkeypatch.setattr(launcher.squeue, "read_queue", slowly)
+    monkeypatch.setattr(launcher.Slurm, "_submit", counted)
+
     def once():
         queue = Queue("60", cpus=2)
         return run_sweep(cells(4), tmp_path, launcher="slurm", command=command, queue=queue)
@@ -259,6 +284,7 @@ def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path,
     both = [in_background(once) for _ in range(2)]
     for thread, _ in both:
         thread.join(2 * LONG)
+    assert sorted(submitted) == [cell.name for cell in cells(4)]
     assert [len(runs(tmp_path, seed)) for seed in range(4)] == [1] * 4
     assert [sorted(summary.done) for _, (summary,) in both] == [[c.name for c in cells(4)]] * 2
 
