@@ -7,6 +7,7 @@ grace time) saves, says so by its exit status, and is queued again by its own ba
 import contextlib
 import importlib.util
 import math
+import os
 import shutil
 import signal
 import sys
@@ -154,7 +155,8 @@ class Slurm:
         executor.update_parameters(**self._parameters(batch))
         folders, gpus = [str(job.workdir) for job in jobs], [self._queue.gpus] * len(jobs)
         try:
-            submitted = executor.map_array(slurm_task.become, commands, folders, gpus)
+            with _outside_of_allocations():
+                submitted = executor.map_array(slurm_task.become, commands, folders, gpus)
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as e:
             for job in jobs:
                 remove_ticket(job.workdir)
@@ -258,6 +260,18 @@ def _wait(stopped: Stopped, listener: Listener) -> None:
     while not stopped.count and time.monotonic() < end:
         listener.tick()
         time.sleep(TICK_SECONDS)
+
+
+@contextlib.contextmanager
+def _outside_of_allocations() -> Iterator[None]:
+    """A shell that SLURM gave (`srun --pty bash`) says how its tasks are bound; jobs inherit it."""
+    inside = {n: v for n, v in os.environ.items() if n.startswith("SLURM_") and n != "SLURM_CONF"}
+    for name in inside:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(inside)
 
 
 @contextlib.contextmanager

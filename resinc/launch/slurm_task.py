@@ -26,7 +26,8 @@ def become(command: Sequence[str], workdir: str, gpus: int) -> None:
       SystemExit: it was stopped again and again before its first step.
     """
     environment = child_environment(Path(workdir).parent, accelerated=bool(gpus))
-    take_one_gpu(environment)
+    if gpus > 1:
+        take_one_gpu(environment)
     if environment.get("SLURM_PROCID", "0") == "0":
         with open_log(Path(workdir), command) as log:
             os.dup2(log.fileno(), 1)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -163,3 +164,16 @@ def _stop(cluster: Cluster) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for pid in _left_over(cluster.folder / "slurm.conf"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _left_over(config: Path) -> list[int]:
+    """Steps of a node that was down when it was stopped, and what runs in them."""
+    mark, found = f"SLURM_CONF={config}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It has ended meanwhile.
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return [pid for pid in found if pid != os.getpid()]

@@ -333,6 +333,15 @@ def test_one_cell_over_two_nodes_has_one_log_and_one_state(cluster, quick, tmp_p
 
 
 @needs_slurm
+def test_a_sweep_typed_inside_of_an_allocation_is_as_from_outside(
+    cluster, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SLURM_CPU_BIND", "nonsense")
+    assert queued(tmp_path, monkeypatch, "done").done == ["depth=8,seed=0"]
+    assert os.environ["SLURM_CPU_BIND"] == "nonsense"
+
+
+@needs_slurm
 def test_what_a_job_says_before_its_cell_starts_is_in_the_log(
     cluster, quick, tmp_path, monkeypatch, capsys
 ):
