@@ -58,6 +58,8 @@ elif behaviour == "quit":
     os.kill(os.getpid(), signal.SIGTERM)
 elif behaviour == "wait once":
     while len((workdir / "ran").read_text().splitlines()) == 1 and not (workdir / "go").exists():
+        if (workdir / "deaf").exists():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(0.1)
     status("done", 9)
 elif behaviour == "wait":
