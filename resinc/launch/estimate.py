@@ -121,7 +121,8 @@ def calibrate(work: Sequence[Work], make: Callable[[Path], Launcher]) -> Rate:
             "probes_at_start": "()",
         }
         flags = [f"--config.{name}={value}" for name, value in short.items()]
-        job = Job("calibration", workdir, lambda: [*tried.cell.command(workdir), *flags])
+        command = [*tried.cell.command(workdir), *flags]
+        job = Job("calibration", workdir, lambda: command, lambda: [workdir])
         make(Path(folder)).submit([job], _Silent())
         speeds = [x.get("images_per_second", 0.0) for x in read_timing(workdir)]
         if not speeds:

@@ -15,11 +15,13 @@ class Job:
 
     Attributes:
       command: called when the job starts, since what it is may depend on those before it.
+      runs: folders of the runs that it trains: once it is admitted, of those that it starts.
     """
 
     name: str
     workdir: Path
     command: Callable[[], Sequence[str]]
+    runs: Callable[[], Sequence[Path]]
 
 
 class Listener(Protocol):

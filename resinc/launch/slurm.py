@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,13 @@ from resinc.errors import InputError
 from resinc.launch import slurm_task, squeue
 from resinc.launch.launcher import Job, Listener, Request
 from resinc.launch.queue_request import SAVE_SECONDS, Queue, seconds
-from resinc.launch.squeue import NAME, Key
+from resinc.launch.squeue import NAME, Key, Place
 from resinc.launch.stop import Stopped, handling
 from resinc.runs.folder import LOG
 from resinc.runs.lock import held
 from resinc.runs.log import open_log
 from resinc.runs.queue import Ticket, is_newer, read_ticket, remove_ticket, write_ticket
-from resinc.runs.status import CellState, state_of
+from resinc.runs.status import FOR_GOOD, CellState, state_of
 
 FOLDER = ".slurm"  # In the sweep's: what submitit keeps.
 POLL_SECONDS, TICK_SECONDS = 10.0, 0.2
@@ -130,14 +130,12 @@ class Slurm:
         with _alone(self._folder):
             queue = squeue.read_queue()
             for job in jobs:
-                ticket = read_ticket(job.workdir)
-                if ticket and ticket.scheduler == NAME:
-                    key = ticket.batch, ticket.place
-                    if key in queue:
-                        followed[key] = _Followed(job, queue[key].job)
-                        continue
-                    remove_ticket(job.workdir)
-                if listener.admit(job):
+                keys = [_key_in(queue, folder) for folder in job.runs()]
+                first = keys[0]
+                # Of a pack put together otherwise, what is queued is left to the queue.
+                if first and first not in followed and len(set(keys)) == 1:
+                    followed[first] = _Followed(job, queue[first].job)
+                elif listener.admit(job):
                     new.append(job)
             for start in range(0, len(new), MOST_IN_ARRAY):
                 followed |= self._submit(new[start : start + MOST_IN_ARRAY])
@@ -150,20 +148,22 @@ class Slurm:
         batch = f"resinc-{uuid.uuid4().hex[:12]}"
         commands = [list(job.command()) for job in jobs]
         for index, job in enumerate(jobs):
-            write_ticket(job.workdir, Ticket(NAME, batch, index))
+            _mark(job, Ticket(NAME, batch, index))
         executor = submitit.SlurmExecutor(self._folder)
         executor.update_parameters(**self._parameters(batch))
-        folders, gpus = [str(job.workdir) for job in jobs], [self._queue.gpus] * len(jobs)
+        folders = [[str(folder) for folder in (job.workdir, *job.runs())] for job in jobs]
+        common = str(self._folder.parent), self._queue.gpus
+        tasks = [slurm_task.Task(c, f, *common) for c, f in zip(commands, folders, strict=True)]
         try:
             with _outside_of_allocations():
-                submitted = executor.map_array(slurm_task.become, commands, folders, gpus)
+                submitted = executor.map_array(slurm_task.become, tasks)
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as e:
             for job in jobs:
-                remove_ticket(job.workdir)
+                _mark(job, None)
             raise InputError(f"sbatch refuses: {squeue.first_words(str(e), 'sbatch')}") from None
         followed = {}
         for index, (job, place) in enumerate(zip(jobs, submitted, strict=True)):
-            write_ticket(job.workdir, Ticket(NAME, batch, index, place.job_id))
+            _mark(job, Ticket(NAME, batch, index, place.job_id))
             followed[batch, index] = _Followed(job, place.job_id)
         return followed
 
@@ -210,12 +210,12 @@ class Slurm:
                 self._end(key, job, listener)
 
     def _settled(self, job: _Followed) -> bool:
-        """Whether the folder says what is to be expected of a job that has left the queue."""
+        """Whether the folders say what is to be expected of a job that has left the queue."""
         if not job.gone:
             job.gone = time.monotonic()
             job.returncode = squeue.read_end(job.number)
-        state = state_of(job.job.workdir)
-        settled = state == CellState.DONE if job.returncode == 0 else state != CellState.RUNNING
+        states = {state_of(folder) for folder in job.job.runs()}
+        settled = states <= {*FOR_GOOD} if job.returncode == 0 else CellState.RUNNING not in states
         return settled or time.monotonic() - job.gone > SETTLE_SECONDS
 
     def _end(self, key: Key, followed: _Followed, listener: Listener) -> None:
@@ -223,9 +223,9 @@ class Slurm:
         silent = not is_newer(job.workdir, LOG)
         ticket = read_ticket(job.workdir)
         if ticket and (ticket.batch, ticket.place) == key:  # Else another sweep has queued it anew.
-            remove_ticket(job.workdir)
+            _mark(job, None)
         if returncode is None:  # SLURM has forgotten the job.
-            failed = state_of(job.workdir) == CellState.FAILED
+            failed = CellState.FAILED in map(state_of, job.runs())
             returncode = 1 if failed else -signal.SIGTERM
         words = squeue.error_output(self._folder, followed.number)
         if returncode and silent and words:
@@ -234,6 +234,27 @@ class Slurm:
         if not followed.started:
             listener.started(job)
         listener.ended(job, returncode)
+
+
+def _key_in(queue: Mapping[Key, Place], folder: Path) -> Key | None:
+    """Of a run that is in the queue; a ticket of one that has left it is taken away."""
+    ticket = read_ticket(folder)
+    if ticket is None or ticket.scheduler != NAME:
+        return None
+    key = ticket.batch, ticket.place
+    if key in queue:
+        return key
+    remove_ticket(folder)
+    return None
+
+
+def _mark(job: Job, ticket: Ticket | None) -> None:
+    """As queued, or as queued no more: each of its runs, and the folder of its log."""
+    for folder in {job.workdir, *job.runs()}:
+        if ticket:
+            write_ticket(folder, ticket)
+        else:
+            remove_ticket(folder)
 
 
 def _minutes(queue: Queue) -> int:

@@ -162,7 +162,10 @@ class _Book:
             cells = self._cells[folder.name]
             return command(cells[0], folder) if alone else pack_command(cells, self._root, folder)
 
-        return Job(folder.name, folder, start)
+        def runs() -> list[Path]:
+            return [self._root / cell.name for cell in self._cells[folder.name]]
+
+        return Job(folder.name, folder, start, runs)
 
     def ready(self, job: Job) -> bool:
         return not any(map(self._awaited, self._cells[job.name]))

@@ -15,6 +15,7 @@ from resinc.cli import main
 from resinc.errors import InputError
 from resinc.launch import slurm as launcher
 from resinc.launch import slurm_task
+from resinc.launch import sweep as sweep_module
 from resinc.launch.launcher import Request
 from resinc.launch.queue_request import Queue, seconds
 from resinc.launch.slurm_task import take_one_gpu
@@ -230,10 +231,11 @@ def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
     monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
     started = []
     monkeypatch.setattr(slurm_task.os, "execvpe", lambda *call: started.append(call))
+    task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path), 0)
     with pytest.raises(SystemExit, match="stopped 3 times before its first step"):
-        slurm_task.become(["resinc"], str(tmp_path), 0)
+        slurm_task.become(task)
     write_status(tmp_path, "interrupted", 1, 9, 1.0)
-    slurm_task.become(["resinc"], str(tmp_path), 0)
+    slurm_task.become(task)
     assert len(started) == 1
 
 
@@ -289,6 +291,32 @@ def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path,
     assert sorted(submitted) == [cell.name for cell in cells(4)]
     assert [len(runs(tmp_path, seed)) for seed in range(4)] == [1] * 4
     assert [sorted(summary.done) for _, (summary,) in both] == [[c.name for c in cells(4)]] * 2
+
+
+@needs_slurm
+def test_the_cells_of_a_pack_are_queued_once_however_the_pack_is_put_together(
+    cluster, quick, tmp_path, monkeypatch
+):
+    """Three in one job; typed again without packs while it runs, and again behind it."""
+    one_after_another = "import json,subprocess,sys\nfor c in json.loads(sys.argv[1]):\n"
+    one_after_another += "    subprocess.run(c)"
+
+    def packed(pack, root, place):
+        commands = [command(cell, root / cell.name) for cell in pack]
+        return [sys.executable, "-c", one_after_another, json.dumps(commands)]
+
+    monkeypatch.setattr(sweep_module, "pack_command", packed)
+    typed = [["wait once"] * 3, {"pack": 4}]
+    thread, result = in_background(lambda: queued(tmp_path, monkeypatch, *typed[0], **typed[1]))
+    wait_for(lambda: runs(tmp_path, 0))
+    assert state_of(folder(tmp_path, 2)) == CellState.QUEUED
+    assert sorted(sweep(tmp_path, monkeypatch, *typed[0]).running) == [c.name for c in cells(3)]
+    for seed in range(3):
+        (folder(tmp_path, seed) / "go").touch()
+    thread.join(LONG)
+    assert sorted(result[0].done) == [cell.name for cell in cells(3)]
+    assert [len(runs(tmp_path, seed)) for seed in range(3)] == [1, 1, 1]
+    assert not list(tmp_path.rglob("queue.json"))
 
 
 @needs_slurm
