@@ -207,6 +207,13 @@ def make_parser() -> argparse.ArgumentParser:
         help="what was downloaded elsewhere: the archive, or the folder of the files",
     )
     action.set_defaults(run=commands.run_data_prepare)
+    action = actions.add_parser("arrays", help="copy a prepared set as arrays for NumPy alone")
+    action.add_argument("name", help="see `resinc data list`")
+    action.add_argument("--dir", type=path, help=DIR_HELP)
+    action.add_argument(
+        "--to", required=True, type=path, help="directory that serves as --dir without TFDS"
+    )
+    action.set_defaults(run=commands.run_data_arrays)
 
     text = "Layers, shapes, parameters, multiply-adds, activations of any network."
     command = add("summary", commands.run_summary, text, takes_config=True, needs_config=False)

@@ -247,6 +247,13 @@ def run_data_prepare(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def run_data_arrays(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.data.splits import copy_as_arrays
+
+    print(f"wrote {show(copy_as_arrays(args.name, args.dir, args.to))}")
+    return 0
+
+
 def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
     if bool(args.network) == bool(args.config):
         raise InputError("summary takes a network's name or a --config: one of the two")

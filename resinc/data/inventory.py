@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from resinc.data import arrays
 from resinc.data.spec import DATASETS
 from resinc.data.stored import condition, data_directory, directory_of, set_directory
 
@@ -35,6 +36,8 @@ def inventory(directory: str | Path | None = None) -> list[Row]:
             place = directory_of(spec, home)
             state, reason, _ = condition(spec, place)
             where = str(set_directory(spec, place))
+            if state != "ready" and (set_directory(spec, place) / arrays.FILE).is_file():
+                state, reason = "ready", ""
         rows.append(
             Row(
                 name=spec.name,

@@ -8,6 +8,7 @@ import numpy as np
 
 from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.errors import InputError
+from resinc.file_paths import show
 from resinc.registry import lookup
 
 
@@ -26,7 +27,7 @@ def load(section: Any) -> Splits:
     validation_size = _validation_size(spec, section.validation_size)
     if not 0 <= section.split_seed < 2**32:
         raise InputError(f"data.split_seed {section.split_seed} is not between 0 and 2**32 - 1")
-    train, test = _read(spec, section.dir)
+    train, test = read_set(spec, section.dir)
     return divide(spec, train, test, validation_size, section.split_seed)
 
 
@@ -66,12 +67,21 @@ def _validation_size(spec: Spec, asked: int) -> int:
     return asked
 
 
-def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
+def read_set(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
+    """(train, test) in an order that depends on the examples alone.
+
+    Args:
+      spec: of the set.
+      directory: of TFDS, "" the default; it may hold `arrays.FILE` in place of TFDS's own files.
+
+    Raises:
+      InputError: missing or damaged.
+    """
     if spec.embedded:
         from resinc.data import embedded
 
         return embedded.MAKERS[spec.name](spec)
-    from resinc.data import decoded, stored
+    from resinc.data import arrays, decoded, stored
 
     home = stored.directory_of(spec, stored.data_directory(directory))
 
@@ -80,9 +90,35 @@ def _read(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
         return _in_canonical_order(train), _in_canonical_order(test)
 
     if stored.condition(spec, home).state != "ready":
+        if (path := stored.set_directory(spec, home) / arrays.FILE).is_file():
+            return arrays.load_set(spec, path)
         return decode()  # Which says what is wrong.
     files = stored.set_directory(spec, home).iterdir()
     return decoded.kept(spec, [file for file in files if file.is_file()], decode)
+
+
+def copy_as_arrays(name: str, directory: str | Path | None, to: Path) -> Path:
+    """Write `to`/NAME/VERSION/arrays.npz of a set that is prepared in `directory`.
+
+    The same examples in the same order: a run has the same checksum and bits with either.
+
+    Raises:
+      InputError: no such set, one that needs no directory, one that is missing or damaged, or a
+        place that cannot be written.
+    """
+    from resinc.data import arrays, stored
+
+    spec = lookup(DATASETS, name, "data set")
+    if spec.embedded:
+        raise InputError(f"{name} needs no directory: it is made on the spot")
+    pair = read_set(spec, directory or "")
+    path = stored.set_directory(spec, to) / arrays.FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays.save(path, pair, compressed=True)
+    except OSError as error:
+        raise InputError(f"cannot write {show(path)}: {error.strerror}") from None
+    return path
 
 
 def _in_canonical_order(split: Split) -> Split:
