@@ -24,7 +24,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview publish test test-all parity bench bench-gpu lint clean
+.PHONY: curves evidence evidence-report map cost signs overview publish test test-all parity bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -90,11 +90,17 @@ bench: $(VENV)/.installed
 # For one GPU, on a machine that may have no pip; each call ends within LIMIT seconds and the same
 # command goes on. docs/gpu.md says what they need. BENCH_ONLY="resnet-20, bfloat16" measures some.
 LIMIT ?= 480
-CARRIED := build/gpu
-GPU_PYTHON ?= $(or $(wildcard $(BIN)/python),$(PYTHON))
-GPU = PYTHONPATH=$(CURDIR):$(CURDIR)/$(CARRIED)/site $(GPU_PYTHON) -m experiments.gpu
+GPU = $(or $(wildcard $(BIN)/python),$(PYTHON)) -m experiments.gpu
 bench-gpu:
 	$(GPU) bench --limit-seconds $(LIMIT) $(if $(BENCH_ONLY),--only "$(BENCH_ONLY)")
+
+# The figure of He et al. 2015 by their whole protocol on CIFAR-10, SEEDS of a network in one program.
+curves-gpu:
+	$(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--dir $(DATA))
+
+# What a bare machine lacks, into build/gpu, where there is pip and CIFAR-10 (DATA: its directory).
+carry: $(VENV)/.installed
+	$(GPU) carry prepare $(if $(DATA),--dir $(DATA)) $(if $(PACKAGES),--packages "$(PACKAGES)")
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -33,6 +33,7 @@ from resinc.runs.status import CellState
 KINDS = ("plain", "residual")
 SHALLOW, BETWEEN, DEEP = 20, (32, 44), 56
 DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
+PAPER = {"plain": (20, 32, 44, 56), "residual": (20, 32, 44, 56, 110)}  # Fig. 6, CIFAR-10.
 SEEDS, SEEDS_BETWEEN = 5, 3
 ONE_RATE: dict[str, Label] = {"rate": "recipe"}  # Labels of a quick look.
 CHANCE = 90.0  # % error of guessing one of ten classes.
@@ -51,6 +52,8 @@ def sweep(
     pilots: bool = True,
 ) -> Iterator[Cell]:
     """Yield the cells: depths 20 and 56, then those between; on the digits every depth and rate.
+
+    With all 64,000 steps on CIFAR-10: all networks of the paper's figure, at its learning rate.
 
     Args:
       dataset: a key of RECIPES.
@@ -73,7 +76,10 @@ def sweep(
     for depth in (DEEP, SHALLOW) if pilots else ():
         for kind in KINDS:
             yield from tuned(recipe, classifier(kind, depth), seeds)
-    if dataset != "digits":
+    if not recipe.rates:
+        for kind, depth in ((k, d) for k in KINDS for d in PAPER[k] if d not in (SHALLOW, DEEP)):
+            yield from judged(recipe, classifier(kind, depth), seeds)
+    elif dataset != "digits":
         for depth in BETWEEN:
             yield from tuned(recipe, classifier("residual", depth), min(seeds, SEEDS_BETWEEN))
     elif rates:

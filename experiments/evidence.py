@@ -6,9 +6,14 @@ whenever a stage of it has ended.
 """
 
 import argparse
+import contextlib
+import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,6 +139,75 @@ def write_report(plan: Plan, root: Path, out: Path) -> None:
     print(f"{result.answer}\nlook at {show(out / 'index.html')}", flush=True)
 
 
+@contextlib.contextmanager
+def limit(seconds: float | None) -> Iterator[threading.Event]:
+    """Have a sweep save and end in time: two signals, as from a scheduler, the second for good.
+
+    Args:
+      seconds: of which a part is left for saving and reporting; None: no limit.
+
+    Yields:
+      What is set once time is up.
+    """
+    over = threading.Event()
+    if seconds is None:
+        yield over
+        return
+
+    def end() -> None:
+        over.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def between_sweeps(number: int, frame: object) -> None:
+        if not over.is_set():
+            raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, between_sweeps)
+    marks = seconds - min(60, seconds / 4), seconds - min(10, seconds / 20)
+    timers = [threading.Timer(max(0, mark), end) for mark in marks]
+    try:
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        yield over
+    finally:
+        for timer in timers:
+            timer.cancel()
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    plans: Mapping[str, Plan],
+    root: Path,
+    results: Path,
+    suffix: str,
+    args: argparse.Namespace,
+    over: threading.Event,
+) -> int:
+    """Run and report one after the other; the exit status, as of `main`."""
+    failed = False
+    for name, only in stages:
+        if over.is_set():
+            break
+        cells = plans[name].cells
+        chosen = with_what_they_wait_for([c for c in cells if only(c.labels)], cells)
+        if args.steps_per_call:  # Which changes no number, and no folder.
+            more = {"steps_per_call": args.steps_per_call}
+            chosen = [replace(cell, shared={**cell.shared, **more}) for cell in chosen]
+        about = {"command": plans[name].command, "experiment": name}
+        summary = run_sweep(chosen, root, args.workers, about=about, pack=args.pack)
+        write_report(plans[name], root, results / f"{name}-{suffix}")
+        if summary.stopped_by and not over.is_set():
+            return summary.exit_code
+        failed |= bool(summary.failed)
+        if failed and not summary.done:
+            return 1  # As where the data set is not there: no later stage would go better.
+    if over.is_set():
+        print("time is up: the same command goes on", flush=True)
+    return int(failed)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status: 0, 1 where runs failed, 128 + the number of a signal that stopped it."""
     parser = argparse.ArgumentParser(prog="python -m experiments.evidence", description=__doc__)
@@ -143,31 +217,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=0, help="runs at a time")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of everything")
     parser.add_argument("--report", action="store_true", help="train nothing, report what is there")
+    parser.add_argument("--only", default="", metavar="NAME", help="one of the experiments")
+    parser.add_argument("--pack", type=int, default=1, help="runs in one program, see docs/runs.md")
+    parser.add_argument("--steps-per-call", type=int, help="of the compiled program")
+    parser.add_argument("--limit-seconds", type=float, help="after which all is saved and it ends")
     args = parser.parse_args(argv)
 
     suffix = args.dataset + (f"-{args.steps}-steps" if args.steps else "")
     root, results = args.runs / f"evidence-{suffix}", args.runs / "results"
     given = {"dataset": args.dataset, "seeds": args.seeds, "steps": args.steps}
     settings = {name: value for name, value in given.items() if value}
-    stages = STAGES[args.dataset]
+    stages = [stage for stage in STAGES[args.dataset] if args.only in ("", stage.experiment)]
+    if not stages:
+        named = ", ".join(dict.fromkeys(stage.experiment for stage in STAGES[args.dataset]))
+        raise InputError(f"no experiment {args.only!r} on {args.dataset}: there are {named}")
     plans = {name: plan_of(name, root, settings) for name, _ in stages}
     if args.report:
         for name in plans:
             write_report(plans[name], root, results / f"{name}-{suffix}")
         return 0
-    failed = False
-    for name, only in stages:
-        cells = plans[name].cells
-        chosen = with_what_they_wait_for([c for c in cells if only(c.labels)], cells)
-        about = {"command": plans[name].command, "experiment": name}
-        summary = run_sweep(chosen, root, args.workers, about=about)
-        write_report(plans[name], root, results / f"{name}-{suffix}")
-        if summary.stopped_by:
-            return summary.exit_code
-        failed |= bool(summary.failed)
-        if failed and not summary.done:
-            return 1  # As where the data set is not there: no later stage would go better.
-    return int(failed)
+    with limit(args.limit_seconds) as over:
+        return run_stages(stages, plans, root, results, suffix, args, over)
 
 
 if __name__ == "__main__":

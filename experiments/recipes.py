@@ -30,7 +30,7 @@ class Recipe:
       file: of the recipe.
       steps: optimizer updates of a run; the schedule scales with them.
       full: of the papers' protocol, of which `steps` may be a part.
-      rates: learning rates that every network is tried at.
+      rates: learning rates that every network is tried at; none: that of the recipe's file alone.
       fields: of every run.
       split_by_seed: whether the validation examples are others with every seed: of a small set
         they decide much.
@@ -129,7 +129,8 @@ def classifier(kind: str, depth: int) -> Network:
 def tuned(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell]:
     """One pilot per learning rate, then `seeds` runs at the rate that did best on validation.
 
-    All carry the label rate="best"; the pilots "pilot" besides, by which no Arm selects them.
+    All carry the label rate="best"; the pilots "pilot" besides, by which no Arm selects them. By
+    the papers' whole protocol its own rate is the only one, and there are no pilots.
     """
     pilots = pilots_of(recipe, network)
     yield from pilots
@@ -163,12 +164,12 @@ def judged(
       network: of these runs.
       seeds: how many, from 0.
       pilots: of this network or another; without them it has the rate of the recipe's file, and
-        is not labelled rate="best".
+        is not labelled rate="best" unless the recipe has no other.
       starts: per seed the run whose weights it starts from.
     """
     measured = replace(network, shared={**network.shared, **network.measured})
     names = tuple(pilot.name for pilot in pilots)
-    labels = BEST if pilots else {}
+    labels = BEST if pilots or not recipe.rates else {}
     cells = [_cell(recipe, measured, seed, {}, labels, names) for seed in range(seeds)]
     if starts:
         return [replace(cell, start=starts[seed].name) for seed, cell in enumerate(cells)]
@@ -186,6 +187,8 @@ def at_every_rate(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell
 def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
     """The recipe of a data set, with so many steps; 0 keeps its own.
 
+    With all steps of the papers' protocol it is that protocol: their schedule, their rate.
+
     Raises:
       InputError: an unknown data set, no seeds, or negative steps.
     """
@@ -194,6 +197,8 @@ def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
     if steps < 0:
         raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
     recipe = lookup(RECIPES, dataset, "dataset")
+    if steps == recipe.full != recipe.steps:
+        return replace(recipe, steps=steps, rates=(), fields={})
     return replace(recipe, steps=steps or recipe.steps)
 
 

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from experiments.gpu.packages import missing
+from experiments.gpu.packages import missing, use_carried
 
 # Word -> module whose `main(argv)` gives the exit status.
 WORK = {
@@ -17,7 +17,8 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] not in WORK:
         print(f"usage: python -m experiments.gpu {' | '.join(WORK)} [--help]", file=sys.stderr)
         return 2
-    if absent := missing():
+    use_carried()
+    if absent := missing(argv[0]):
         print(
             f"experiments.gpu: not installed here: {', '.join(absent)}; where there is pip, "
             "`make carry` puts what a bare machine lacks into build/gpu, to be brought here",

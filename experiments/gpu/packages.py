@@ -1,7 +1,12 @@
-"""Which packages training on a GPU imports; of the others of pyproject.toml it needs none."""
+"""Which packages work on a GPU imports, and which of them `make carry` brings along."""
 
 import importlib.util
+import os
+import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+CARRIED = ROOT / "build" / "gpu"
 # Module -> what pip calls it.
 NEEDED = {
     "absl": "absl-py",
@@ -15,8 +20,21 @@ NEEDED = {
     "tensorboardX": "tensorboardX",
     "yaml": "PyYAML",
 }
+NEEDED_FOR = {"curves": {"matplotlib": "matplotlib"}}  # Reports are drawn where runs end.
+# Of pure Python, so that they need no machine of their own kind.
+PACKED = ("ml-collections", "tensorboardX")
 
 
-def missing() -> list[str]:
+def use_carried() -> None:
+    """Find what was carried, here and in processes that are started; what is installed wins."""
+    site = str(CARRIED / "site")
+    sys.path.append(site)
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")]), site]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    os.environ.setdefault("RESINC_COMMIT_RECORD", str(CARRIED / "commit.json"))
+
+
+def missing(work: str) -> list[str]:
     """As pip calls them."""
-    return [name for module, name in NEEDED.items() if importlib.util.find_spec(module) is None]
+    needed = NEEDED | NEEDED_FOR.get(work, {})
+    return [name for module, name in needed.items() if importlib.util.find_spec(module) is None]

@@ -1,6 +1,8 @@
 """Where a result came from, as far as no device need be asked: code, versions, the CPU."""
 
+import hashlib
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +16,8 @@ from resinc.runs.shape import DATA, PROVENANCE, kept
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "numpy")
 CODE = (":(top)*.py", ":(top)pyproject.toml")
+# Variable that names a file of `write_commit`, for a copy of the checkout without git.
+RECORD = "RESINC_COMMIT_RECORD"
 
 
 # What holds of the run as a whole, however often it was started.
@@ -59,8 +63,8 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Of the checkout that this file lies in; empty for an installed copy."""
-    return _git("rev-parse", "HEAD")
+    """Of the checkout that this file lies in, or that it was copied from; else empty."""
+    return _git("rev-parse", "HEAD") or _recorded("commit")
 
 
 def is_dirty() -> bool:
@@ -68,7 +72,34 @@ def is_dirty() -> bool:
 
     Results that were written meanwhile, tracked too, change no run.
     """
+    if record := _recorded("code"):
+        return _recorded("dirty") != "no" or record != _code_hash()
     return bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE))
+
+
+def write_commit(path: Path) -> None:
+    """Store what git says of this checkout, for a copy of it that git does not know."""
+    dirty = "yes" if is_dirty() or not commit() else "no"
+    write_json(path, {"commit": commit(), "dirty": dirty, "code": _code_hash()})
+
+
+def _recorded(name: str) -> str:
+    """Of the file that RECORD names, where git knows nothing; else ""."""
+    path = os.environ.get(RECORD, "")
+    if not path or _git("rev-parse", "HEAD"):
+        return ""
+    value = read_object(Path(path)).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _code_hash() -> str:
+    """Of the code and recipes beside this file: a copy that was changed has another."""
+    root = Path(resinc.__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for folder in ("configs", "experiments", "resinc"):
+        for path in sorted((root / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def cpu_kind() -> str:

@@ -18,15 +18,19 @@ ABSENT = (
 ABSENT += ("scipy", "simplejpeg", "sklearn", "tensorflow", "tensorflow_datasets")
 
 
+def hide(folder, absent=ABSENT):
+    """Write into a folder what, on PYTHONPATH, makes `import` of these fail; the folder."""
+    code = f"import sys\nsys.modules.update(dict.fromkeys({absent!r}))\n"
+    (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
+    return folder
+
+
 def run_bare(folder, *words, absent=ABSENT):
     """`python -m experiments.gpu WORDS`, and all that it starts, where `absent` cannot be imported.
 
-    `folder` takes what makes it so. There is no git either.
+    `folder` takes what makes it so.
     """
-    hide = f"import sys\nsys.modules.update(dict.fromkeys({absent!r}))\n"
-    # JAX itself takes what it needs of SciPy.
-    (folder / "sitecustomize.py").write_text(hide, encoding="utf-8")
-    paths = os.pathsep.join([str(folder), str(ROOT)])
+    paths = os.pathsep.join([str(hide(folder, absent)), str(ROOT)])
     return subprocess.run(
         [sys.executable, "-m", "experiments.gpu", *words],
         cwd=ROOT,

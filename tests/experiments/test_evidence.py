@@ -1,12 +1,15 @@
 """All experiments in one folder: nothing is forgotten, nothing trained twice, and it can stop."""
 
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from experiments import evidence
+from experiments import degradation, evidence
 from experiments.evidence import STAGES, plan_of, with_what_they_wait_for
+from resinc.config import load
+from resinc.errors import InputError
 from resinc.launch.cell import check_cells
 from resinc.launch.sweep import Summary
 from tests import fabricated
@@ -64,7 +67,7 @@ def test_reports_are_written_of_what_has_begun_alone(tmp_path, plans):
 def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch):
     begun = []
 
-    def run_sweep(cells, root, workers, about):
+    def run_sweep(cells, root, workers, about, pack):
         begun.append((about["experiment"], root.name, len(cells)))
         stopped_by = signal.SIGTERM if len(begun) == 2 else None
         return Summary(done=["x"], failed=["y"], stopped_by=stopped_by)
@@ -82,10 +85,87 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
 def test_where_every_run_of_a_stage_fails_no_other_is_begun(tmp_path, monkeypatch):
     stages = []
 
-    def run_sweep(cells, root, workers, about):
+    def run_sweep(cells, root, workers, about, pack):
         stages.append(about["experiment"])
         return Summary(failed=[cell.name for cell in cells])
 
     monkeypatch.setattr(evidence, "run_sweep", run_sweep)
     assert evidence.main([f"--runs={tmp_path}"]) == 1
     assert stages == ["degradation"]
+
+
+def test_all_steps_of_the_paper_are_its_protocol():
+    settings = {"dataset": "cifar10", "steps": 64_000, "seeds": 2}
+    cells = plan_of("degradation", Path("x"), settings).cells
+    kinds = [(cell.labels["kind"], cell.labels["depth"]) for cell in cells]
+    assert set(kinds) == {(k, d) for k, depths in degradation.PAPER.items() for d in depths}
+    assert len(kinds) == 9 * 2
+    for cell in cells:
+        config = load(cell.recipe, cell.flags)
+        schedule = config.schedule
+        assert (config.steps, config.batch_size, config.optimizer.lr) == (64_000, 128, 0.1)
+        assert (schedule.name, schedule.boundaries) == ("step", (0.5, 0.75))
+        assert schedule.warmup == (400 / 64_000 if cell.labels["depth"] == 110 else 0)
+        assert not cell.pilots
+        assert cell.labels["rate"] == "best"
+
+
+def test_every_experiment_has_cells_that_can_start_by_the_papers_protocol():
+    for name in {stage.experiment for stage in STAGES["cifar10"]}:
+        plan = plan_of(name, Path("x"), {"dataset": "cifar10", "steps": 64_000, "seeds": 1})
+        check_cells(plan.cells)
+
+
+def test_only_one_experiment_runs_packed_and_with_steps_in_a_call(tmp_path, monkeypatch):
+    begun = []
+
+    def run_sweep(cells, root, workers, about, pack):
+        begun.append((about["experiment"], pack, {c.shared.get("steps_per_call") for c in cells}))
+        return Summary(done=["x"])
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    words = ["--dataset=cifar10", "--only=nin", "--pack=4", f"--runs={tmp_path}"]
+    assert evidence.main([*words, "--steps-per-call=50"]) == 0
+    assert begun == [("nin", 4, {50})]
+    with pytest.raises(InputError, match="no experiment 'x' on cifar10: there are gradient, "):
+        evidence.main([*words[:1], "--only=x"])
+
+
+def test_time_that_is_up_stops_a_sweep_and_begins_no_other(tmp_path, monkeypatch, capsys):
+    begun = []
+
+    def run_sweep(cells, root, workers, about, pack):
+        begun.append(about["experiment"])
+        told = []
+        before = signal.signal(signal.SIGTERM, lambda *_: told.append(time.monotonic()))
+        while not told:
+            time.sleep(0.01)
+        signal.signal(signal.SIGTERM, before)
+        return Summary(unfinished=["x"], stopped_by=signal.SIGTERM)
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    words = ["--dataset=cifar10", "--steps=600", f"--runs={tmp_path}", "--limit-seconds=4"]
+    assert evidence.main(words) == 0
+    assert len(begun) == 1
+    assert "time is up: the same command goes on" in capsys.readouterr().out
+
+
+def test_time_that_is_up_between_sweeps_ends_nothing_by_force(tmp_path, monkeypatch):
+    def run_sweep(cells, root, workers, about, pack):
+        time.sleep(1)
+        return Summary(done=["x"])
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    monkeypatch.setattr(evidence, "write_report", lambda *args: time.sleep(0.2))
+    words = ["--dataset=cifar10", "--steps=600", f"--runs={tmp_path}", "--limit-seconds=1"]
+    assert evidence.main(words) == 0
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_stop_asked_for_by_somebody_else_is_told_as_such(tmp_path, monkeypatch):
+    def run_sweep(cells, root, workers, about, pack):
+        return Summary(stopped_by=signal.SIGTERM)
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    words = ["--dataset=cifar10", "--steps=600", f"--runs={tmp_path}", "--limit-seconds=100"]
+    assert evidence.main(words) == 128 + signal.SIGTERM
