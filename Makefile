@@ -100,7 +100,7 @@ curves-gpu:
 
 # What a bare machine lacks, into build/gpu, where there is pip and CIFAR-10 (DATA: its directory).
 carry: $(VENV)/.installed
-	$(GPU) carry prepare $(if $(DATA),--dir $(DATA)) $(if $(PACKAGES),--packages "$(PACKAGES)")
+	$(BIN)/python -m experiments.gpu carry prepare $(if $(DATA),--dir $(DATA)) $(if $(PACKAGES),--packages "$(PACKAGES)")
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from experiments.gpu.packages import CARRIED, PACKED
 from experiments.gpu.pieces import cut, join
+from resinc.cache import kernel_choices
 from resinc.errors import InputError
 from resinc.file_paths import show
+from resinc.launch.local import XLA_CACHE
 from resinc.runs import provenance
 from resinc.runs.folder import CHECKPOINTS, HOLDER, LOCK, PACKS, TENSORBOARD, is_begun
 from resinc.runs.status import CellState, state_of
@@ -55,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
 def prepare(packages: Sequence[str], directory: Path | None, pieces: Path, most: float) -> None:
     install = ["pip", "install", "--quiet", "--no-deps", "--upgrade", f"--target={CARRIED}/site"]
+    CARRIED.mkdir(parents=True, exist_ok=True)
     if packages:
         _python(*install, *packages)
     provenance.write_commit(CARRIED / "commit.json")
@@ -102,6 +105,9 @@ def _worth_keeping(root: Path) -> Iterator[Path]:
                 yield max(steps, key=lambda step: int(step.name))
         elif path.is_file() or path.name == PACKS:
             yield path
+    choices = kernel_choices({"JAX_COMPILATION_CACHE_DIR": str(root / XLA_CACHE)})
+    if choices and choices.is_dir():
+        yield choices  # So that runs go on elsewhere with the kernels that they began with.
 
 
 def unpack_runs(pieces: Path, root: Path) -> None:
@@ -114,9 +120,8 @@ def unpack_runs(pieces: Path, root: Path) -> None:
         wanted = [m for m in tar if Path(m.name).parts[0] not in kept]
         tar.extractall(root, wanted, filter="data")
     archive.unlink()
-    print(
-        f"{len(folders - kept - {PACKS})} runs unpacked into {show(root)}, {len(kept)} left alone"
-    )
+    count = sum(is_begun(root / name) for name in folders - kept)
+    print(f"{count} runs unpacked into {show(root)}, {len(kept)} left alone")
 
 
 def _tell(paths: Sequence[Path]) -> None:

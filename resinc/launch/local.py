@@ -18,6 +18,7 @@ from resinc.launch.stop import Stopped, handling
 from resinc.runs.log import open_log
 
 POLL_SECONDS = 0.1
+XLA_CACHE = ".xla-cache"  # In the folder of a sweep: compiled programs of its cells.
 
 
 @dataclass
@@ -93,7 +94,7 @@ def child_environment(root: Path, accelerated: bool) -> dict[str, str]:
     environment = dict(os.environ)
     environment.setdefault("PYTHONUNBUFFERED", "1")
     # Seeds of one architecture compile once: ResNet-56 on 2 CPU cores 13 s, then 3 s.
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / ".xla-cache"))
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / XLA_CACHE))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
     if sys.platform == "linux" and not accelerated:

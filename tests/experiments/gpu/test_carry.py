@@ -73,6 +73,10 @@ def root(tmp_path):
             status = read_object(folder / "status.json")
             (folder / "status.json").write_text(json.dumps(status | {"state": "interrupted"}))
     (root / "sweep.json").write_text("{}")
+    cache = root / ".xla-cache"
+    (cache / "xla_gpu_per_fusion_autotune_cache_dir").mkdir(parents=True)
+    (cache / "xla_gpu_per_fusion_autotune_cache_dir" / "fusion").write_text("triton")
+    (cache / "program").write_text("large")
     return root
 
 
@@ -83,7 +87,7 @@ def test_runs_come_home_with_the_checkpoint_that_they_need(root, tmp_path, capsy
     assert len(list((tmp_path / "p").iterdir())) > 2
     home = tmp_path / "home"
     assert carry.main(["in", f"--root={home}", f"--pieces={tmp_path / 'p'}"]) == 0
-    done, other = sorted(path for path in home.iterdir() if path.is_dir())
+    cache, done, other = sorted(path for path in home.iterdir() if path.is_dir())
     assert (state_of(done), state_of(other)) == (CellState.DONE, CellState.UNFINISHED)
     assert not (done / "checkpoints").exists()
     assert [path.name for path in (other / "checkpoints").iterdir()] == ["120"]
@@ -92,6 +96,7 @@ def test_runs_come_home_with_the_checkpoint_that_they_need(root, tmp_path, capsy
     ).read_bytes()
     assert not any((run / "lock").exists() for run in (done, other))
     assert (home / "sweep.json").is_file()
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["fusion"]
     assert "2 runs unpacked" in capsys.readouterr().out
 
 
@@ -100,7 +105,7 @@ def test_a_run_that_has_ended_here_stays_as_it_is(root, tmp_path, capsys):
     home = tmp_path / "home"
     for _ in range(2):
         carry.main(["in", f"--root={home}", f"--pieces={tmp_path / 'p'}"])
-        done = min(path for path in home.iterdir() if path.is_dir())
+        done = min(home.glob("block=*"))
         (done / "mine").touch()
     assert (done / "mine").exists()
     assert "1 runs unpacked" in capsys.readouterr().out.splitlines()[-1]
