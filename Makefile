@@ -24,7 +24,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview publish test test-all parity bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash parity bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -76,6 +76,13 @@ test: $(VENV)/.installed
 # The slowest too.
 test-all: $(VENV)/.installed
 	$(PYTEST) tests
+
+# Everything that a run can meet, with the counts: signals and lost power at moments drawn at random,
+# full disks, damaged files, ... `make crash MOMENTS=500 SEED=7`; the seed is printed.
+MOMENTS ?= 50
+SEED ?=
+crash: $(VENV)/.installed
+	MOMENTS=$(MOMENTS) SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 -p tests.crash.counts -m crash tests
 
 # Optional and large: PyTorch, Keras and other people's networks. The tests then use them.
 parity: $(VENV)/.installed

@@ -72,6 +72,7 @@ def test_streams_are_given_back():
     assert (sys.stdout, sys.stderr) == before
 
 
+@pytest.mark.crash("closed output")
 def test_training_goes_on_when_its_display_fails(tmp_path, monkeypatch):
     changes = {"steps": 6, "log_every_steps": 1, "eval_every_steps": 0}
     assert train(config(**changes), tmp_path / "seen").state == "done"
@@ -109,6 +110,7 @@ def test_command_whose_log_is_on_a_full_disk_is_quiet_and_succeeds():
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.crash("closed output")
 def test_closed_output_is_not_taken_over_by_the_next_file(tmp_path):
     """`>&-`: descriptor 1 is free, and a metrics file would get it."""
     code = (

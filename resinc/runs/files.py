@@ -27,7 +27,7 @@ def write_text(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             part.unlink()  # On a full disk, room for somebody else.
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def overwrite_json(path: Path, value: Any) -> None:
@@ -49,11 +49,27 @@ def read_object(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename reaches the disk with its folder; not every file system lets one be opened."""
+def sync_folder(folder: Path) -> None:
+    """Names in it reach the disk; not every file system lets a folder be opened."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder)
+
+
+def sync_tree(folder: Path) -> None:
+    """All that is in a folder reaches the disk.
+
+    Raises:
+      OSError: the disk does not take it; where room is only then looked for, it may be full.
+    """
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(place, name))
+        sync_folder(Path(place))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

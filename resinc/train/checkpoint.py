@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from resinc.errors import InputError
+from resinc.runs.files import sync_folder, sync_tree
 from resinc.runs.folder import CHECKPOINTS
 from resinc.train.state import State
 
@@ -35,6 +36,8 @@ for _name in ("absl", "asyncio"):
         )
     )
 
+UNFINISHED = "*.orbax-checkpoint-tmp*"  # Names of folders that are being written, or were.
+_REMOVED = "removed"  # Folder of checkpoints that are about to be deleted.
 _ITEMS = ("state", "position", "config", "provenance")
 
 
@@ -73,20 +76,24 @@ class Saved(NamedTuple):
 class Checkpoints:
     """What is needed to go on as if nothing had happened, in `workdir/checkpoints/<step>`.
 
-    A checkpoint is renamed into place when it is whole, so a process killed while writing leaves
-    the one before.
+    A checkpoint is renamed into place when it is whole and on the disk, so a process killed while
+    writing, or a power cut, leaves the one before.
     """
 
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
         _UnraisableHook.install()
         self._folder = (workdir / CHECKPOINTS).absolute()
         self._place = self._without_wildcards()
+        if not read_only:
+            self._delete_removed()  # By a process that was killed.
         # The manager reads every checkpoint's score at once, so that a damaged one would hurt all:
         # it only writes.
         self._manager = (
             None
             if read_only
-            else ocp.CheckpointManager(self._place, options=_policy(keep), item_names=_ITEMS)
+            else ocp.CheckpointManager(
+                self._place, options=_options(self._folder, keep), item_names=_ITEMS
+            )
         )
 
     def _without_wildcards(self) -> Path:
@@ -172,6 +179,7 @@ class Checkpoints:
             "examples_seen": step * config["batch_size"],
             "checksum": checksum(arrays),
         }
+        self.wait()
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -262,12 +270,17 @@ class Checkpoints:
         """Until everything is on disk; raises what a background write raised."""
         if self._manager:
             self._manager.wait_until_finished()
+            sync_folder(self._folder)
+            self._delete_removed()
+
+    def _delete_removed(self) -> None:
+        shutil.rmtree(self._folder / _REMOVED, ignore_errors=True)
 
     def discard_unfinished(self) -> None:
         """Of a save that failed: where the disk is full, room to say so. A whole one stays."""
         with contextlib.suppress(Exception):  # That of the save: known, or behind another's.
             self.wait()
-        for path in self._folder.glob("*.orbax-checkpoint-tmp*"):
+        for path in self._folder.glob(UNFINISHED):
             shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
@@ -288,7 +301,11 @@ def checksum(state: Any) -> str:
     return f"{zlib.crc32(np.sort(np.array(sums, np.uint32)).tobytes()):08x}"
 
 
-def _policy(keep: int) -> ocp.CheckpointManagerOptions:
+def _options(folder: Path, keep: int) -> ocp.CheckpointManagerOptions:
+    def sync() -> None:
+        for path in folder.glob(UNFINISHED):
+            sync_tree(path)
+
     policy = checkpoint_managers
     best = policy.BestN(
         get_metric_fn=lambda metrics: metrics["validation_error"],
@@ -301,9 +318,17 @@ def _policy(keep: int) -> ocp.CheckpointManagerOptions:
         best_fn=lambda metrics: metrics["validation_error"],
         best_mode="min",
         cleanup_tmp_directories=True,
+        # A process killed while it deletes one would leave a part of it, under its name.
+        todelete_subdir=_REMOVED,
         # Where a folder cannot be made, Orbax's writers wait five minutes for it, and the process
         # for them: made before they start, it is an error at once.
-        async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
+        async_options=ocp.AsyncOptions(
+            create_directories_asynchronously=False,
+            # Orbax leaves all but the arrays to the system, which writes them half a minute later:
+            # after a power cut every checkpoint of that time had empty files. This comes before
+            # one gets its name, and so before older ones are removed.
+            post_finalization_callback=sync,
+        ),
         # Otherwise a save is silently left out while another is being written.
         enable_should_save_is_saving_in_progress_check=False,
     )

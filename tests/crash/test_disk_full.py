@@ -6,8 +6,6 @@ import subprocess
 import sys
 import threading
 
-import jax
-import numpy as np
 import pytest
 
 from resinc.cli import main
@@ -15,8 +13,9 @@ from resinc.runs import files
 from resinc.runs.status import read_status
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.loop import train
-from tests.train.runs import config, final_state, flags
+from tests.train.runs import assert_same_end, config, flags
 
+pytestmark = pytest.mark.crash("full disk")
 CHANGES = {"steps": 8, "log_every_steps": 2, "eval_every_steps": 4, "checkpoint_every_steps": 2}
 
 
@@ -29,11 +28,6 @@ def whole(tmp_path_factory):
 
 def command(folder):
     return ["train", "--config=configs/digits.py:depth=8", *flags(**CHANGES), f"--workdir={folder}"]
-
-
-def assert_same_end(folder, other):
-    assert (folder / "metrics.jsonl").read_bytes() == (other / "metrics.jsonl").read_bytes()
-    jax.tree.map(np.testing.assert_array_equal, final_state(folder), final_state(other))
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ def table(row):
 
 
 @needs_slurm
+@pytest.mark.slow
 def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_again(
     cluster, quick, tmp_path, monkeypatch
 ):
@@ -212,6 +213,7 @@ def read_name(cluster, job):
 
 
 @needs_slurm
+@pytest.mark.slow
 def test_a_run_that_is_preempted_with_a_grace_time_saves_and_is_queued_again(
     cluster, quick, tmp_path, monkeypatch
 ):
@@ -264,6 +266,7 @@ def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_
 
 
 @needs_slurm
+@pytest.mark.slow
 def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path, monkeypatch):
     monkeypatch.setenv("BEHAVIOUR", json.dumps({str(seed): "done" for seed in range(4)}))
 

@@ -17,6 +17,8 @@ from resinc.runs.files import read_object, write_json
 from resinc.runs.holder import Holder, read_holder
 from resinc.runs.lock import held, is_held
 
+pytestmark = pytest.mark.crash("two processes on one folder, of one host or of two")
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):

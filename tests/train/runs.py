@@ -1,6 +1,7 @@
 """Small real runs for the tests of the trainer."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -71,6 +72,17 @@ def drawn_run(settings: ConfigDict, folder: Path) -> State:
     checkpoints.close()
     write_config(folder, settings)
     return jax.device_get(state)
+
+
+def assert_same_end(
+    folder: Path, other: Path, checkpoints: Sequence[str] = ("latest", "best")
+) -> None:
+    """Two runs have the same metrics, right answers and states, to the bit."""
+    for file in ("metrics.jsonl", "correct.json"):
+        assert (folder / file).read_bytes() == (other / file).read_bytes()
+    for which in checkpoints:
+        states = final_state(folder, which), final_state(other, which)
+        jax.tree.map(np.testing.assert_array_equal, *states)
 
 
 def metrics(folder: Path) -> list[dict]:

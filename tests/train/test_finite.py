@@ -54,6 +54,7 @@ def test_parts_are_named_in_words(bits, words):
     assert name_parts(bits).startswith(words)
 
 
+@pytest.mark.crash("NaN or infinity at a step")
 def test_run_whose_loss_stays_finite_is_diverged_and_not_saved(tmp_path):
     """The loss of the only step is that of the first weights; the weights it leaves are not."""
     changes = {"optimizer__lr": 3e38, "optimizer__weight_decay": 10.0, "schedule__warmup": 0.0}
@@ -63,6 +64,7 @@ def test_run_whose_loss_stays_finite_is_diverged_and_not_saved(tmp_path):
     assert not [path for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit()]
 
 
+@pytest.mark.crash("NaN or infinity at a step")
 def test_last_sound_checkpoint_stays(tmp_path):
     """The rate is sound until step 6 and overflows then; saved at 5, due again at 10."""
     changes = {
