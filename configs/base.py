@@ -70,11 +70,26 @@ FIELDS: Fields = {
     # Of products of float32 numbers, as JAX names it: "highest" is float32 on every device; "high"
     # and "default" are what a GPU or TPU does in less time with fewer digits.
     "model.matmul_precision": ("highest", OneOf(("highest", "high", "default"))),
-    "data.name": ("digits", KeyOf("resinc.data.DATASETS")),
+    # A key of resinc.data.DATASETS, held in memory; or any name, of image files: those of a folder
+    # train/CLASS/FILE in `dir`, or a set that TFDS prepared there.
+    "data.name": ("digits", TEXT),
     "data.dir": ("", TEXT),  # TFDS directory; else TFDS_DATA_DIR, else ~/tensorflow_datasets.
     "data.validation_size": (-1, Integer(least=-1)),  # Held out of the training set; -1: its own.
     # Of the train/validation split; not `seed`: all seeds share it.
     "data.split_seed": (0, Integer(least=0, most=2**32 - 1)),
+    # Of image files alone. Pixels of a side that the network sees; 0: those of a set in memory.
+    "data.image_size": (0, Integer(least=0, most=4_096)),
+    # Pixels of an image's shorter side before an evaluation's centre crop; 0: 256/224 of the crop.
+    "data.shorter_side": (0, Integer(least=0, most=8_192)),
+    # In training a box of 8 to 100 % of the image is seen (Szegedy et al. 2014), mirrored or not,
+    # brightness, contrast and saturation each times 1 - jitter to 1 + jitter.
+    "data.mirror": (True, FLAG),  # Half of the images left to right; not of letters or signs.
+    "data.jitter": (0.0, Number(least=0, most=1)),  # torchvision's usual for ImageNet: 0.4.
+    # Of an image that cannot be decoded: stop, or skip it, count it and report it at the end.
+    "data.on_error": ("stop", KeyOf("resinc.data.faults.ON_ERROR")),
+    "data.threads": (0, Integer(least=0, most=1_024)),  # That decode; 0: one for each core.
+    # Batches decoded before they are asked for, each in host memory; at least `steps_per_call`.
+    "data.read_ahead": (2, Integer(least=1, most=10_000)),
     "data.augment": ("none", KeyOf("resinc.data.augment.AUGMENTATIONS")),
     "data.crop_pad": (4, Integer(least=0)),  # Pixels of zeros on each side before a random crop.
     # a of the Beta(a, a) that mixes the examples of a pair; 0: off. One of the two at most.

@@ -2,11 +2,10 @@
 
     resinc train --config=configs/imagenet.py:network=resnet-34 --config.data.dir=DIR --workdir=RUN
 
-Refused so far: `data.name` has no such set, since no config names `resinc.data.streamed` yet.
-
 DIR holds train/CLASS/FILE and val/CLASS/FILE, or what TFDS prepared of `imagenet2012` as
 array_record. `images=N` is the number of training images, of which the steps follow: of another set
-give its own.
+give its own. The network sees `data.image_size` pixels of a side, as its paper has them; besides
+224 that is 299 for the later Inceptions.
 
 `recipe=90-epochs` is that of Goyal et al. 2017, sections 2 and 5.1: batches of `batch`, learning
 rate 0.1 for each 256 of them, reached from 0.1 in a line within 5 epochs, divided by 10 after 30,
@@ -27,6 +26,7 @@ from ml_collections import ConfigDict
 from configs import base
 from resinc.errors import InputError
 from resinc.registry import lookup
+from resinc.zoo import named
 
 TRAIN_SIZE = 1_281_167
 UNIT = 256  # Images for which the learning rate is 0.1.
@@ -47,6 +47,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config = base.get_config()
     base.use_network(config, args.network)
     config.data.name = args.dataset
+    config.data.image_size = named(args.network).image[0]
     config.data.normalize = "imagenet"
     config.batch_size = args.batch
     config.eval_batch_size = 512

@@ -116,6 +116,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="may be given several times (default: validation and test)",
     )
     command.add_argument(
+        "--crops",
+        type=int,
+        default=1,
+        choices=[1, 10],
+        help="of each image file: its centre (default), or the mean answer to the corners and the "
+        "centre, and all five mirrored",
+    )
+    command.add_argument(
         "--per-class",
         action="store_true",
         help="also the error of each class, and whether the network is as sure as it is right",
@@ -205,6 +213,20 @@ def make_parser() -> argparse.ArgumentParser:
         dest="archive",
         type=path,
         help="what was downloaded elsewhere: the archive, or the folder of the files",
+    )
+    action.add_argument(
+        "--shorter-side",
+        type=int,
+        metavar="PIXELS",
+        help="store the images of the folder --from, or of the set NAME that TFDS prepared there, "
+        "as small as this: for machines that decode slowly",
+    )
+    action.add_argument(
+        "--on-error",
+        default="stop",
+        choices=["stop", "skip"],
+        help="at a file that cannot be decoded, with --shorter-side: stop (default), or leave it "
+        "out and say so",
     )
     action.set_defaults(run=commands.run_data_prepare)
     action = actions.add_parser("arrays", help="copy a prepared set as arrays for NumPy alone")

@@ -87,12 +87,13 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
     from resinc.train.evaluate import evaluate_folder
 
-    step, results = evaluate_folder(args.workdir, args.step, tuple(args.split or ()), args.average)
+    if args.per_class and args.crops > 1:
+        raise InputError("--per-class answers to the centre crop alone: leave --crops out")
+    step, results = evaluate_folder(
+        args.workdir, args.step, tuple(args.split or ()), args.average, args.crops
+    )
     for split, result in results.items():
-        print(
-            f"step {step}  {split}: error {100 * result.error:.2f} %  loss {result.loss:.4f}  "
-            f"({result.seen} examples)"
-        )
+        print(f"step {step}  {split}: {result}  loss {result.loss:.4f}  ({result.seen} examples)")
     if args.per_class:
         from resinc.report.calibration import print_calibration
         from resinc.train.answers import answers
@@ -241,6 +242,11 @@ def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_data_prepare(args: argparse.Namespace, rest: list[str]) -> int:
+    if args.shorter_side is not None:
+        from resinc.data.resize import store_smaller
+
+        store_smaller(args.name, args.dir, args.archive, args.shorter_side, args.on_error)
+        return 0
     from resinc.data.prepare import prepare
 
     prepare(args.name, args.dir, args.archive)
@@ -262,16 +268,15 @@ def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
     from resinc.config import check
     from resinc.cost.count import network_cost
     from resinc.cost.summary import print_summary
-    from resinc.data import DATASETS
+    from resinc.data.dataset import find
     from resinc.networks import build
-    from resinc.registry import lookup
     from resinc.zoo import named
 
     check(config)
     if args.network:
         _, image, classes, _ = named(args.network)
     else:
-        spec = lookup(DATASETS, config.data.name, "dataset")
+        spec = find(config.data).spec
         classes, image = spec.num_classes, spec.image_shape
     print_summary(network_cost(build(config.model, classes), image), by=args.by, csv=args.csv)
     return 0

@@ -23,8 +23,16 @@ from resinc.registry import did_you_mean
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "--config."
 # Where the data lies is not what is trained: a run may go on after its data set has moved. What is
-# allowed is not what is done, and steps are the same however many a call makes.
-NOT_COMPARED = ("data.dir", "parallel.allow_replica_change", "steps_per_call")
+# allowed is not what is done, and steps are the same however many a call makes and however they
+# are read. What goes on after a damaged image had none before.
+NOT_COMPARED = (
+    "data.dir",
+    "data.on_error",
+    "data.read_ahead",
+    "data.threads",
+    "parallel.allow_replica_change",
+    "steps_per_call",
+)
 _ABSENT = object()
 
 

@@ -1,6 +1,7 @@
 """Examples that cannot be used: the first one stops the run, or each is passed over and named."""
 
 import threading
+from collections.abc import Mapping
 
 from resinc.errors import InputError
 
@@ -43,11 +44,20 @@ class Faults:
 
     def report(self) -> str:
         """One sentence that counts and names them; "" where there are none."""
+        return described(self.copy())
+
+    def copy(self) -> dict[str, str]:
+        """`named` as it is now."""
         with self._lock:
-            named = list(self.named.items())
-        if not named:
-            return ""
-        some = "; ".join(f"{name!r}: {reason}" for name, reason in named[:_NAMED])
-        more = f"; and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
-        noun = "image" if len(named) == 1 else "images"
-        return f"{len(named):,} {noun} could not be used, another stood in for each ({some}{more})"
+            return dict(self.named)
+
+
+def described(named: Mapping[str, str]) -> str:
+    """One sentence that counts and names them; "" where there are none."""
+    if not named:
+        return ""
+    shown = list(named.items())[:_NAMED]
+    some = "; ".join(f"{name!r}: {reason}" for name, reason in shown)
+    more = f"; and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+    noun = "image" if len(named) == 1 else "images"
+    return f"{len(named):,} {noun} could not be used, another stood in for each ({some}{more})"

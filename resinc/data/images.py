@@ -1,7 +1,8 @@
 """A set of encoded images, as long as one likes: files are read when an example is asked for."""
 
+import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -49,3 +50,12 @@ class Part(NamedTuple):
 
     images: ImageSet
     indices: np.ndarray  # int [n], places in `images`.
+
+    def provenance(self) -> dict[str, Any]:
+        """What identifies the examples, ready for JSON."""
+        return {"size": len(self.indices), "fingerprint": self.images.fingerprint()}
+
+    def digest(self) -> str:
+        """Of which examples these are, in this order: half of a sha256, hex."""
+        content = self.images.fingerprint().encode() + self.indices.astype("<i8").tobytes()
+        return hashlib.sha256(content).hexdigest()[:32]

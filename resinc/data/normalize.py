@@ -74,6 +74,30 @@ def configured(images: np.ndarray, section: Any) -> Normalizer:
     return normalizer(images, section.normalize, section.mean, section.std)
 
 
+def fixed(section: Any, channels: int) -> Normalizer:
+    """The normalizer that a `config.data` section asks for, where no image is at hand.
+
+    Raises:
+      InputError: as `check_normalization`, or it would have to be measured.
+    """
+    check_fixed(section.normalize, section.name)
+    return configured(np.empty((0, 0, 0, channels), np.uint8), section)
+
+
+def check_fixed(kind: str, name: str) -> None:
+    """Refuse what is measured, for a set that is not held in memory.
+
+    Raises:
+      InputError: `kind` has no numbers of its own, nor are they given.
+    """
+    if not isinstance(lookup(NORMALIZATIONS, kind, "normalisation"), Fixed):
+        choices = [key for key, how in NORMALIZATIONS.items() if isinstance(how, Fixed)]
+        raise InputError(
+            f"data.normalize {kind!r} is measured on training images in memory, and those of "
+            f"{name!r} are files: choose one of {', '.join(sorted(choices))}"
+        )
+
+
 def check_normalization(
     kind: str, mean: Sequence[float], std: Sequence[float], channels: int
 ) -> None:

@@ -5,16 +5,17 @@ import fcntl
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from resinc import output
 from resinc.data import stored
 from resinc.data.archives import read_archive
+from resinc.data.bars import bar, bars
 from resinc.data.download import fetch
 from resinc.data.original import Archive, Original
 from resinc.data.spec import DATASETS, Spec
@@ -57,19 +58,19 @@ def prepare_spec(spec: Spec, directory: Path, archive: Path | None, console: Con
     """`prepare` for a given specification, which need not be in DATASETS."""
     home = stored.set_directory(spec, directory)
     try:
-        with _progress(console) as progress:
+        with bars(console) as progress:
             # Before the lock, since it needs no right to write there.
             if _already_there(spec, directory, progress):
                 console.print(f"{spec.name} is already in {home}, and whole: nothing to do")
                 return home
-        with _exclusive(spec, directory) as staging, _progress(console) as progress:
+        with _exclusive(spec, directory) as staging, bars(console) as progress:
             downloads = staging / "downloads"
             original = read_archive(
                 spec, archive or _download(spec, directory, downloads, progress)
             )
             _write(spec, original, staging, progress)
             # Everything is decoded once more before anything is replaced.
-            stored.read(spec, staging, _bar(progress, "verifying", _examples(spec)))
+            stored.read(spec, staging, bar(progress, "verifying", _examples(spec)))
             _publish(stored.set_directory(spec, staging), home, staging)
     except OSError as error:
         raise InputError(f"cannot prepare {spec.name} in {directory}: {error}") from error
@@ -88,9 +89,9 @@ def _already_there(spec: Spec, directory: Path, progress: Progress) -> bool:
     if found.state == "damaged" and found.replaceable:
         progress.console.print(f"{spec.name} is damaged ({found.reason}): preparing it again")
         return False
-    bar = _bar(progress, "checking", _examples(spec))
+    advance = bar(progress, "checking", _examples(spec))
     try:
-        stored.read(spec, directory, bar)
+        stored.read(spec, directory, advance)
     except InputError as error:
         if not found.replaceable:
             raise
@@ -147,8 +148,8 @@ def _download(spec: Spec, directory: Path, folder: Path, progress: Progress) -> 
         "where there is no internet, download it elsewhere and use: "
         f"{stored.mend(spec, directory)} --from {what}"
     )
-    bar = _bar(progress, "downloading", sum(remote.size for remote in spec.remotes))
-    paths = [fetch(remote, folder, bar, advice) for remote in spec.remotes]
+    advance = bar(progress, "downloading", sum(remote.size for remote in spec.remotes))
+    paths = [fetch(remote, folder, advance, advice) for remote in spec.remotes]
     return folder if len(paths) > 1 else paths[0]
 
 
@@ -163,7 +164,7 @@ def _write(spec: Spec, archive: Archive, staging: Path, progress: Progress) -> N
         features["id"] = tfds.features.Text()
     if archive.splits["train"].coarse is not None:
         features["coarse_label"] = _class_label(archive.coarse_names, 20)
-    bar = _bar(progress, "writing", _examples(spec))
+    advance = bar(progress, "writing", _examples(spec))
 
     class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         """The stock set under its stock name, with images encoded already."""
@@ -194,7 +195,7 @@ def _write(spec: Spec, archive: Archive, staging: Path, progress: Progress) -> N
                 if original.coarse is not None:
                     example["coarse_label"] = int(original.coarse[key])
                 yield key, example
-                bar(1)
+                advance(1)
 
     tfds.disable_progress_bar()  # It would write into ours.
     with contextlib.redirect_stdout(io.StringIO()):  # Where it names the folder of the moment.
@@ -217,21 +218,3 @@ def _png(image: Any) -> io.BytesIO:
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(encoded, "PNG")
     encoded.seek(0)
     return encoded
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:12}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-
-
-def _bar(progress: Progress, what: str, total: int) -> Callable[[int], None]:
-    if progress.disable:
-        progress.console.print(f"{what} ...")
-    task = progress.add_task(what, total=total)
-    return lambda count: progress.advance(task, count)

@@ -11,6 +11,10 @@ from resinc.errors import InputError
 from resinc.file_paths import show
 
 
+class MissingSet(InputError):
+    """Nothing of that name lies there."""
+
+
 class RecordImages:
     """One split of DIRECTORY/NAME/VERSION."""
 
@@ -63,7 +67,7 @@ def find_version(directory: Path, name: str) -> Path:
     """The newest version of a set: `directory`/NAME/1.2.3, or `directory` itself if it is one.
 
     Raises:
-      InputError: there is none.
+      MissingSet: there is none.
     """
     places = [directory / name, directory, directory.parent]
     for place in places:
@@ -74,7 +78,7 @@ def find_version(directory: Path, name: str) -> Path:
             return max(
                 found, key=lambda path: [int(n) for n in path.name.split(".") if n.isdigit()]
             )
-    raise InputError(
+    raise MissingSet(
         f"no version of {name} lies in {show(directory / name)}: prepare it by "
         f"`tfds build {name} --file_format=array_record --data_dir {directory}` on a machine with "
         "TensorFlow"

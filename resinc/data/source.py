@@ -7,8 +7,8 @@ of the two, so that neither the step nor the loop knows which kind of source it 
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, Self
+from collections.abc import Iterator, Mapping, Set
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import jax
 import numpy as np
@@ -33,6 +33,9 @@ class Source(Protocol):
     Attributes:
       held: arrays that lie whole on every device; () where all of a batch moves with its step.
       parts: split -> its ids; those for training begin at 0, a split without examples is absent.
+      unusable: name -> reason, of examples that could not be used until now; another stood in.
+      left_out: ids of those that evaluations had to leave out until now, of "train" alone.
+      advice: what to do where a program waits for batches; "" where none is needed.
     """
 
     @property
@@ -41,6 +44,15 @@ class Source(Protocol):
     @property
     def parts(self) -> Mapping[str, range]: ...
 
+    @property
+    def unusable(self) -> Mapping[str, str]: ...
+
+    @property
+    def left_out(self) -> Set[int]: ...
+
+    @property
+    def advice(self) -> str: ...
+
     def batch(self, step: int) -> Any:
         """What moves to the devices for a training step, counted from 0; its leading axis is [b].
 
@@ -48,11 +60,17 @@ class Source(Protocol):
         """
 
     def evaluation(self, split: str, batch_size: int) -> Iterator[tuple[Any, np.ndarray]]:
-        """(what moves, mask bool [b]) of batches that hold every example of a split once."""
+        """(what moves, mask bool [b]) of batches that hold every example of a split once.
+
+        Those of `left_out` are in their place, and the mask leaves them out.
+        """
 
     @staticmethod
     def gather(held: Any, moved: Any) -> Batch:
         """Make the batch, inside a compiled function."""
+
+    def close(self) -> None:
+        """End what runs in the background."""
 
 
 def places(sizes: Mapping[str, int]) -> dict[str, range]:
@@ -84,6 +102,9 @@ class Resident:
     parts: Mapping[str, range]
     seed: int  # Of the order.
     batch_size: int  # Global.
+    unusable: ClassVar[Mapping[str, str]] = {}
+    left_out: ClassVar[Set[int]] = frozenset()
+    advice: ClassVar[str] = ""
 
     @classmethod
     def of(cls, splits: Splits, seed: int, batch_size: int) -> Self:
@@ -109,3 +130,6 @@ class Resident:
     @staticmethod
     def gather(held: Examples, moved: jax.Array) -> Batch:
         return Batch(held.image[moved], held.label[moved], moved)
+
+    def close(self) -> None:
+        """Nothing runs."""

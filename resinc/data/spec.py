@@ -83,6 +83,11 @@ class Splits:
         }
 
 
+def channels(name: str) -> int:
+    """Of the images of a set; what is decoded from image files has 3."""
+    return DATASETS[name].image_shape[-1] if name in DATASETS else 3
+
+
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"

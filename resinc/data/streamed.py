@@ -19,7 +19,7 @@ from resinc.data.order import batch_indices, eval_batches, example_at
 from resinc.data.source import Batch, places
 from resinc.errors import InputError
 
-# Bytes of a file, seed, epoch, id -> uint8 [h, w, 3].
+# Bytes of a file, seed, epoch, id -> uint8 [h, w, 3]; in an evaluation also [crops, h, w, 3].
 View = Callable[[bytes, int, int, int], np.ndarray]
 # One after the other in the order, after which it is not the images that are at fault.
 _MOST_FAULTS = 100
@@ -53,7 +53,8 @@ class Streamed:
     An image that cannot be used stops the run, or with `on_error="skip"` the next one of the
     epoch's order stands in for it, with its own id and label: the same one on any number of
     processes and after a resume. Never so in an evaluation, which always stops: an error over fewer
-    images is another number, so the file has to leave the set.
+    images is another number, so the file has to leave the set. Of "train" alone, where the images
+    are known by then, an evaluation leaves out what the training left out.
     """
 
     held = ()
@@ -71,6 +72,7 @@ class Streamed:
         share: Share = ALONE,
         threads: int = 0,
         ahead: int = 2,
+        crops: int = 1,
     ):
         """Read nothing yet; threads begin with the first batch.
 
@@ -85,6 +87,7 @@ class Streamed:
           share: of the batch that is this process's.
           threads: that decode; 0: one for each core that the process may use.
           ahead: batches decoded before they are asked for; at least as many as one call takes.
+          crops: of each image, that `evaluation` gives; of 1 there is no axis.
 
         Raises:
           InputError: the batch does not divide, or `on_error` is unknown.
@@ -94,8 +97,13 @@ class Streamed:
             {name: len(part.indices) for name, part in self._splits.items()}
         )
         self.faults = Faults(on_error)
+        self.left_out: set[int] = set()
+        self._skips = on_error == "skip"
         self._training, self._evaluation = training, evaluation
-        self._size, self._seed, self._batch_size = size, seed, batch_size
+        self._shape = (size, size, 3)
+        self._crops = crops
+        self._evaluation_shape = self._shape if crops == 1 else (crops, *self._shape)
+        self._seed, self._batch_size = seed, batch_size
         self._share, self._ahead = share, ahead
         self._rows = share.rows(batch_size)
         self._threads = threads or len(available_cores())
@@ -123,16 +131,18 @@ class Streamed:
         Where the mask is False the image is black and the id that of the first example.
 
         Raises:
-          InputError: an image cannot be used, whatever `on_error` says.
+          InputError: an image cannot be used, whatever `on_error` says, save of "train".
           OSError: the disk or the network folder failed.
         """
         part, rows = self.parts[split], self._share.rows(batch_size)
+        # In the memory that the training batches have.
+        ahead = max(1, self._ahead * self._batch_size // (batch_size * self._crops))
         begun: collections.deque[tuple[_Decoding, np.ndarray]] = collections.deque()
         try:
             for positions, mask in eval_batches(len(part), batch_size):
-                ids, counted = positions[rows] + np.int32(part.start), mask[rows]
+                ids, counted = positions[rows] + np.int32(part.start), mask[rows].copy()
                 begun.append((self._begin_evaluation(split, ids, counted), counted))
-                if len(begun) > self._ahead:
+                if len(begun) > ahead:
                     decoding, counted = begun.popleft()
                     yield self._finish(decoding), counted
             while begun:
@@ -145,6 +155,21 @@ class Streamed:
     @staticmethod
     def gather(held: tuple[()], moved: Batch) -> Batch:
         return moved
+
+    @property
+    def unusable(self) -> dict[str, str]:
+        return self.faults.copy()
+
+    @property
+    def advice(self) -> str:
+        cores = len(available_cores())
+        if self._threads < cores:
+            return f"raise data.threads, {self._threads} now, towards the {cores} cores there are"
+        return (
+            f"all {cores} cores decode already: store smaller images once by `resinc data prepare "
+            "NAME --from FOLDER --shorter-side=400`, or use more cores; where the disk is slow at "
+            f"times, raise data.read_ahead, {self._ahead} now"
+        )
 
     def close(self) -> None:
         """End all threads; a batch asked for afterwards starts others."""
@@ -163,10 +188,7 @@ class Streamed:
 
     def provenance(self) -> dict[str, Any]:
         """What identifies the examples, ready for JSON."""
-        return {
-            name: {"size": len(part.indices), "fingerprint": part.images.fingerprint()}
-            for name, part in self._splits.items()
-        }
+        return {name: part.provenance() for name, part in self._splits.items()}
 
     def _begin_training(self, step: int) -> "_Decoding":
         size = len(self.parts["train"])
@@ -186,7 +208,7 @@ class Streamed:
                 id = example_at(self._seed, size, epoch * size + (offset + further) % size)
             raise InputError(f"{further} training images in a row cannot be used, up to {last}")
 
-        return self._begin(len(ids), read)
+        return self._begin(len(ids), self._shape, read)
 
     def _begin_evaluation(self, split: str, ids: np.ndarray, mask: np.ndarray) -> "_Decoding":
         def read(row: int) -> tuple[np.ndarray, int, int]:
@@ -196,12 +218,17 @@ class Streamed:
             try:
                 return *self._show(split, id, self._evaluation, 0), id
             except BadImage as error:
+                if split == "train" and self._skips:
+                    self.faults.met(self._name(split, id), str(error))
+                    self.left_out.add(id)
+                    mask[row] = False
+                    return np.zeros((), np.uint8), 0, id
                 raise InputError(
                     f"image {self._name(split, id)!r} cannot be evaluated: {error}; mend it or "
                     "remove it from the set: an error over fewer images is another number"
                 ) from None
 
-        return self._begin(len(ids), read)
+        return self._begin(len(ids), self._evaluation_shape, read)
 
     def _show(self, split: str, id: int, view: View, epoch: int) -> tuple[np.ndarray, int]:
         part = self._splits[split]
@@ -212,10 +239,10 @@ class Streamed:
         part = self._splits[split]
         return part.images.name(int(part.indices[id - self.parts[split].start]))
 
-    def _begin(self, count: int, read: "_Read") -> "_Decoding":
+    def _begin(self, count: int, shape: tuple[int, ...], read: "_Read") -> "_Decoding":
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="resinc-decode")
-        return _Decoding(self._pool, count, self._size, read)
+        return _Decoding(self._pool, count, shape, read)
 
     def _finish(self, decoding: "_Decoding") -> Batch:
         try:
@@ -231,10 +258,10 @@ _Read = Callable[[int], tuple[np.ndarray, int, int]]  # Row -> image, label, id.
 class _Decoding:
     """A batch that threads are filling."""
 
-    def __init__(self, pool: ThreadPoolExecutor, count: int, size: int, read: _Read):
+    def __init__(self, pool: ThreadPoolExecutor, count: int, shape: tuple[int, ...], read: _Read):
         # Not used again: a CPU device may go on reading what it was given.
         self._batch = Batch(
-            np.empty((count, size, size, 3), np.uint8),
+            np.empty((count, *shape), np.uint8),
             np.empty(count, np.int32),
             np.empty(count, np.int32),
         )

@@ -51,6 +51,27 @@ def mistakes(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return (jnp.argmax(logits, -1) != labels).astype(jnp.float32)
 
 
+def misses(logits: jax.Array, labels: jax.Array, most: int = 5) -> jax.Array:
+    """1 where the label's logit is not among the `most` largest: [b, k], int [b] -> float32 [b].
+
+    Of equal ones the first count as larger, as for argmax; no label is among numbers that are none.
+    """
+    own = jnp.take_along_axis(logits, labels[:, None], axis=-1)
+    earlier = jnp.arange(logits.shape[-1])[None] < labels[:, None]
+    ahead = ~(logits <= own) | ((logits == own) & earlier)
+    return (jnp.sum(ahead, axis=-1) >= most).astype(jnp.float32)
+
+
+def mean_answer(logits: jax.Array, crops: int) -> jax.Array:
+    """Logarithm of the mean probabilities of an image's crops: [b * crops, k] -> float32 [b, k].
+
+    Krizhevsky et al. 2012, section 4.1: "averaging the predictions made by the network's softmax
+    layer on the ten patches".
+    """
+    each = jax.nn.log_softmax(logits.astype(jnp.float32)).reshape(-1, crops, logits.shape[-1])
+    return jax.nn.logsumexp(each, axis=1) - jnp.log(float(crops))
+
+
 def classify(
     logits: jax.Array, images: jax.Array, labels: jax.Array, smoothing: float = 0.0
 ) -> Score:

@@ -23,6 +23,7 @@ QUEUE = "queue.json"
 STATUS = "status.json"
 TENSORBOARD = "tensorboard"
 TIMING = "timing.jsonl"
+UNUSABLE = "unusable.json"
 
 # In the folder around the runs of a sweep.
 SWEEP = "sweep.json"

@@ -1,9 +1,8 @@
 """What a trained network answers to every example of a split."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from resinc.errors import InputError
@@ -26,14 +25,17 @@ def answers(trained: Trained, split: str) -> Answers:
     config = trained.machine.config
     if config.objective != "classify":
         raise InputError(f"objective {config.objective!r} has no classes: it does not classify")
-    given = trained.split(split)
+    with trained.source(split) as source:
 
-    run = jax.jit(trained.logits)
-    size = config.eval_batch_size
-    parts = []
-    for at in range(0, len(given), size):
-        images = given.image[at : at + size]
-        # The last batch is filled up: one of another size would be compiled by itself.
-        full = np.resize(images, (min(size, len(given)), *images.shape[1:]))
-        parts.append(np.asarray(run(trained.variables, jnp.asarray(full)))[: len(images)])
-    return Answers(np.concatenate(parts), given.label)
+        @jax.jit
+        def run(variables: Any, held: Any, moved: Any) -> Answers:
+            batch = source.gather(held, moved)
+            return Answers(trained.logits(variables, batch.image), batch.label)
+
+        held = jax.device_put(source.held)
+        size = min(config.eval_batch_size, len(source.parts[split]))
+        parts = []
+        for moved, mask in source.evaluation(split, size):
+            answered = jax.device_get(run(trained.variables, held, moved))
+            parts.append(jax.tree.map(lambda leaf, mask=mask: leaf[mask], answered))
+    return Answers(*map(np.concatenate, zip(*parts, strict=True)))

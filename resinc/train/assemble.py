@@ -8,11 +8,12 @@ import optax
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from resinc import config as config_file
-from resinc import data, networks
+from resinc import networks
 from resinc.cost.count import network_cost
 from resinc.data import augment
+from resinc.data.dataset import Dataset, find
 from resinc.data.mix import check_mix
-from resinc.data.normalize import check_normalization
+from resinc.data.spec import Spec
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
@@ -31,10 +32,11 @@ class Machine(NamedTuple):
     network: Any
     schedule: Callable
     optimizer: Any
+    dataset: Dataset  # Found, not read.
 
 
 def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
-    """Build and check everything that needs neither data nor a compiler.
+    """Build and check everything that needs neither an example nor a compiler.
 
     Args:
       config: a filled `configs.base` schema.
@@ -42,22 +44,24 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
 
     Raises:
       InputError: a field out of its range; says which, its value and the rule. Or JAX computes
-        wrong sums here.
+        wrong sums here, or image files are not where they should be.
     """
     config_file.check(config, recipe="base.py")
     check_sums()
-    spec = lookup(data.DATASETS, config.data.name, "dataset")
+    dataset = find(config.data)
+    spec = dataset.spec
     network = _network(FrozenConfigDict(config.model), spec.num_classes)
     _check_objective(config, network, spec)
-    check_probes((*config.probes, *config.probes_at_start), config.model)
+    probes = (*config.probes, *config.probes_at_start)
+    check_probes(probes, config.model)
+    if probes and not spec.test_size:
+        raise InputError(f"probes {probes} measure on test images too, and {spec.name!r} has none")
     h, w, _ = spec.image_shape
     if augment.AUGMENTATIONS[config.data.augment].crop and config.data.crop_pad >= min(h, w):
         raise InputError(
             f"data.crop_pad {config.data.crop_pad} is not below the {h}x{w} pixels of "
             f"{spec.name!r}: some crops would be nothing but padding"
         )
-    normalization = config.data.normalize, config.data.mean, config.data.std
-    check_normalization(*normalization, spec.image_shape[-1])
     sections = FrozenConfigDict(config.schedule), FrozenConfigDict(config.optimizer)
     schedule, optimizer = _descent(*sections, config.steps)
     if replicas is None:
@@ -66,7 +70,7 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
         each = config.batch_size // replicas.count
         check_mix(config.data.mixup, config.data.cutmix, each)
         check_micro_batches(config.micro_batches, each)
-    return Machine(config, replicas, network, schedule, optimizer)
+    return Machine(config, replicas, network, schedule, optimizer, dataset)
 
 
 # One object for equal sections: what JAX traces and compiles of them, it keeps under the object.
@@ -83,7 +87,7 @@ def _descent(
     return schedule, make_optimizer(section, schedule)
 
 
-def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
+def _check_objective(config: ConfigDict, network: Any, spec: Spec) -> None:
     """Compare what the network puts out for an image with what the objective needs; traced."""
     objective = lookup(OBJECTIVES, config.objective, "objective")
     for field in ("label_smoothing", "data.mixup", "data.cutmix"):
@@ -102,8 +106,7 @@ def _check_objective(config: ConfigDict, network: Any, spec: data.Spec) -> None:
 
 def count(machine: Machine) -> int:
     """Multiply-adds of the network for one image of the data set; traced, not compiled."""
-    spec = lookup(data.DATASETS, machine.config.data.name, "dataset")
-    return _cost(machine.network, spec.image_shape).multiply_adds
+    return _cost(machine.network, machine.dataset.spec.image_shape).multiply_adds
 
 
 # Asked twice of each run: for what it puts out, and for its multiply-adds.

@@ -16,6 +16,12 @@ def evaluates(config: ConfigDict, step: int) -> bool:
     return every >= 0 if step == config.steps else _falls(step, every)
 
 
+def ends_epoch(config: ConfigDict, steps: range, size: int) -> bool:
+    """Whether an epoch of `size` training examples ends in one of these steps, or the run does."""
+    passed = [step * config.batch_size // size for step in (steps[0] - 1, steps[-1])]
+    return passed[0] < passed[1] or steps[-1] == config.steps
+
+
 def saves(config: ConfigDict, step: int) -> bool:
     """After every evaluation, too, and at the end."""
     return (

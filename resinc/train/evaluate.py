@@ -1,12 +1,14 @@
 """Exact evaluation: every example of a split counted once, on any number of devices."""
 
+from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from resinc.data.source import Resident, Source
+from resinc.data.source import Source
+from resinc.errors import InputError
 from resinc.train.average import Weights
 from resinc.train.members import member
 from resinc.train.program import Program
@@ -20,6 +22,11 @@ class Result(NamedTuple):
     error: float  # Likewise; to classify, the fraction of mistakes.
     seen: int  # Examples counted.
     errors: np.ndarray  # float32 [seen]: of each example, in the order of the split.
+    top5_error: float | None = None  # The five best answers wrong; None of up to ten classes.
+
+    def __str__(self) -> str:
+        top5 = "" if self.top5_error is None else f"  top-5 {100 * self.top5_error:.2f} %"
+        return f"error {100 * self.error:.2f} %{top5}"
 
 
 def evaluate(
@@ -60,15 +67,13 @@ def evaluate_members(
     most = min(batch_size, max(map(len, source.parts.values())))
     size = -(-most // program.replicas.count) * program.replicas.count
     sums = {
-        name: jax.device_get(
-            [program.sums(state, *batch) for batch in source.evaluation(name, size)]
-        )
-        for name in names
-        if name in source.parts
+        name: _batches(program, source, state, name, size) for name in names if name in source.parts
     }
     return [
         {
-            name: _total([member(batch, index) for batch in batches], source.parts[name])
+            name: _total(
+                [member(batch, index) for batch in batches], source.parts[name], source.left_out
+            )
             for name, batches in sums.items()
         }
         for index in (range(program.members) if program.members else (None,))
@@ -89,21 +94,41 @@ def evaluate_with_average(
     ]
 
 
-def _total(sums: list[Sums], part: range) -> Result:
-    size, seen = len(part), sum(int(s.seen) for s in sums)
+def _batches(
+    program: Program, source: Source, state: State | Weights, name: str, size: int
+) -> list[Sums]:
+    sums: list[Sums] = []
+    for batch in source.evaluation(name, size):
+        sums.append(program.sums(state, *batch))
+        # Not more than two on the devices: of images that move they would fill their memory.
+        jax.block_until_ready(sums[-2:-1])
+    return jax.device_get(sums)
+
+
+def _total(sums: list[Sums], part: range, left_out: Set[int]) -> Result:
+    missing = [id - part.start for id in left_out if id in part]
+    size, seen = len(part) - len(missing), sum(int(s.seen) for s in sums)
     id_sum = sum(int(s.id_sum) for s in sums) % 2**32
-    assert (seen, id_sum) == (size, (sum(part) + size) % 2**32), (
+    expected = sum(part) - sum(missing) - len(missing) * part.start + size
+    assert (seen, id_sum) == (size, expected % 2**32), (
         f"evaluation counted {seen} examples of {size}, or one of them twice"
     )
     # float64: a float32 running sum of 50,000 mistakes would still be exact, of losses not.
     loss = sum(np.float64(s.loss) for s in sums) / size
     error = sum(np.float64(s.error) for s in sums) / size
-    errors = np.concatenate([np.ravel(s.errors) for s in sums])[:size]
-    return Result(float(loss), float(error), seen, errors)
+    errors = np.concatenate([np.ravel(s.errors) for s in sums])[: len(part)]
+    errors = np.delete(errors, missing)
+    missed = [np.float64(s.top5) for s in sums if not isinstance(s.top5, tuple)]
+    top5_error = float(sum(missed) / size) if missed else None
+    return Result(float(loss), float(error), seen, errors, top5_error)
 
 
 def evaluate_folder(
-    folder: Path, which: str, names: tuple[str, ...] = (), average: bool = False
+    folder: Path,
+    which: str,
+    names: tuple[str, ...] = (),
+    average: bool = False,
+    crops: int = 1,
 ) -> tuple[int, dict[str, Result]]:
     """Evaluate a checkpoint of a run.
 
@@ -112,19 +137,22 @@ def evaluate_folder(
       which: "latest", "best" (on validation) or a step.
       names: of splits: train, validation, test; none: validation, where there is one, and test.
       average: of the average of the weights.
+      crops: of each image, 1 or 10, whose answers are averaged.
 
     Returns:
       The checkpoint's step, and a result per split.
 
     Raises:
-      InputError: as `load_trained`, or it has no such split.
+      InputError: as `load_trained`; it has no such split, or there are no such crops.
     """
     trained = load_trained(folder, which, average)
-    config, splits = trained.machine.config, trained.splits
-    names = names or tuple(name for name in ("validation", "test") if len(getattr(splits, name)))
-    for name in names:
-        trained.split(name)
-    source = Resident.of(splits, config.seed, config.batch_size)
-    program = Program(trained.machine, source, trained.normalizer)
-    weights = program.place(Weights(**trained.variables))
-    return trained.step, evaluate(program, source, weights, names, config.eval_batch_size)
+    config = trained.machine.config
+    if crops > 1 and config.objective != "classify":
+        raise InputError(f"{crops} crops: objective {config.objective!r} has no answer to average")
+    with trained.source(*names, crops=crops) as source:
+        names = names or tuple(name for name in ("validation", "test") if name in source.parts)
+        program = Program(trained.machine, source, trained.normalizer)
+        weights = program.place(Weights(**trained.variables))
+        # The batch that the device sees is as large as without crops.
+        size = -(-config.eval_batch_size // crops)
+        return trained.step, evaluate(program, source, weights, names, size)

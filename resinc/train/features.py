@@ -1,5 +1,6 @@
 """What named layers put out for the examples of a split."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,28 +52,33 @@ def write_features(
     if out.suffix != ".npz":
         raise InputError(f"{str(out)!r} does not end in .npz")
     trained = load_trained(folder, which, average)
-    given = trained.split(split)
+    spec = trained.machine.dataset.spec
     # Written out: a scan swallows what is captured inside it.
     section = ConfigDict(trained.machine.config.model.to_dict() | {"scan": False})
-    network = networks.build(section, trained.splits.spec.num_classes)
+    network = networks.build(section, spec.num_classes)
     variables = {name: unstack(tree) for name, tree in trained.variables.items()}
-    there = module_shapes(network, variables, trained.splits.spec.image_shape)
+    there = module_shapes(network, variables, spec.image_shape)
     for name in names:
         lookup(there, name, "module")
-    images, labels = (part[: examples or None] for part in (given.image, given.label))
+    with trained.source(split) as source:
 
-    @jax.jit
-    def run(variables: Any, images: jax.Array) -> dict[str, jax.Array]:
-        return _outputs(network, variables, normalize.prepare(images, trained.normalizer), names)
+        @jax.jit
+        def run(variables: Any, held: Any, moved: Any) -> dict[str, jax.Array]:
+            batch = source.gather(held, moved)
+            prepared = normalize.prepare(batch.image, trained.normalizer)
+            return _outputs(network, variables, prepared, names) | {"label": batch.label}
 
-    parts = [
-        jax.device_get(run(variables, jnp.asarray(images[at : at + BATCH])))
-        for at in range(0, len(images), BATCH)
-    ]
-    arrays = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        held, count = jax.device_put(source.held), len(source.parts[split])
+        most = min(examples or count, count)
+        batches = source.evaluation(split, min(BATCH, most))
+        parts = [
+            jax.device_get(run(variables, held, moved))
+            for moved, _ in itertools.islice(batches, -(-most // BATCH))
+        ]
+    arrays = {name: np.concatenate([part[name] for part in parts])[:most] for name in parts[0]}
     try:
         with out.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{**arrays, "label": labels})
+            np.savez(file, allow_pickle=False, **arrays)
     except OSError as error:
         raise InputError(f"{str(out)!r} cannot be written: {error.strerror}") from None
     return {name: array.shape for name, array in arrays.items()}

@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from resinc import data, networks
+from resinc import networks
 from resinc.errors import InputError
 from resinc.networks.variables import variable_shapes
-from resinc.registry import lookup
 from resinc.runs import source as sources
 from resinc.runs.config import training_config
 from resinc.runs.provenance import read_origin
@@ -147,7 +146,7 @@ def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, An
             fresh = flatten(variables)
             return {path: fresh[path] for path in initial.afresh}
 
-        drawn = draw(machine.network, _spec(machine).image_shape, machine.config.seed, keep)
+        drawn = draw(machine.network, machine.dataset.spec.image_shape, machine.config.seed, keep)
         flat |= jax.device_get(drawn)
     variables = nest(flat, initial.like)
     averaged = machine.config.average_decay > 0
@@ -161,7 +160,7 @@ def shapes(machine: Machine) -> dict[str, Any]:
     Raises:
       InputError: the network does not take images of the size of the data set's.
     """
-    return variable_shapes(machine.network, _spec(machine).image_shape)
+    return variable_shapes(machine.network, machine.dataset.spec.image_shape)
 
 
 def fit(
@@ -200,7 +199,7 @@ def fit(
         sizes = sorted({misshaped[p].turned[axis] for p, axis in axes.items() if p in misshaped})
         there = f"{', '.join(map(str, sizes))} classes" if sizes else "none"
         said.append(
-            f"{names} drawn from the seed: {there} there, {_spec(machine).num_classes} here"
+            f"{names} drawn from the seed: {there} there, {machine.dataset.spec.num_classes} here"
         )
     rest = matched._replace(
         missing={p: name for p, name in matched.missing.items() if p not in afresh},
@@ -215,7 +214,7 @@ def class_axes(machine: Machine, ours: Flat) -> dict[str, int]:
 
     Found by building the network for one class more, so that no network has to declare its head.
     """
-    spec = _spec(machine)
+    spec = machine.dataset.spec
     other = networks.build(machine.config.model, spec.num_classes + 1, AXIS)
     more = flatten(variable_shapes(other, spec.image_shape))
     return {
@@ -236,7 +235,3 @@ def _differ_in_classes_alone(matched: Match, ours: Flat, axes: dict[str, int]) -
         for path, other in matched.misshaped.items()
         if path in axes
     )
-
-
-def _spec(machine: Machine) -> data.Spec:
-    return lookup(data.DATASETS, machine.config.data.name, "dataset")

@@ -6,18 +6,17 @@ comes back goes to a recorder per run.
 """
 
 import contextlib
-import dataclasses
-import functools
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc import data
-from resinc.data import normalize
-from resinc.data.source import Resident
+from resinc.data.source import Source
+from resinc.data.streamed import Share
 from resinc.errors import InputError
 from resinc.runs import source as sources
 from resinc.runs.config import check_config, uncompared
@@ -30,6 +29,7 @@ from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import evaluate_with_average
 from resinc.train.initial import check_source, from_run
 from resinc.train.members import batches, check_alike
+from resinc.train.parallel import process
 from resinc.train.probes import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import Program
@@ -101,13 +101,14 @@ def _train(
 ) -> list[Outcome | InputError]:
     check_alike(configs)
     machines = [assemble(config) for config in configs]
-    load = functools.cache(lambda: data.load(configs[0].data))
+    # Alike in their data, which is read once.
+    machines = [machine._replace(dataset=machines[0].dataset) for machine in machines]
     ended: dict[Path, Outcome | InputError] = {}
     runs: list[Run] = []
     with contextlib.ExitStack() as locks:
         for machine, folder in zip(machines, folders, strict=True):
             try:
-                ready = _prepare(machine, folder, load)
+                ready = _prepare(machine, folder)
             except InputError as error:
                 ended[folder] = error
                 continue
@@ -122,13 +123,13 @@ def _train(
             if stopped:
                 outcomes = [stopped._replace(step=step)] * len(together)
             else:
-                outcomes = run_together(together, load(), profile_steps, own_logs)
+                outcomes = run_together(together, profile_steps, own_logs)
             ended |= {run.folder: end for run, end in zip(together, outcomes, strict=True)}
             stopped = next((end for end in outcomes if end.state == "interrupted"), None)
     return [ended[folder] for folder in folders]
 
 
-def _prepare(machine: Machine, folder: Path, load: Callable[[], data.Splits]) -> Run | Outcome:
+def _prepare(machine: Machine, folder: Path) -> Run | Outcome:
     """Lock the folder and find where its run goes on; an outcome where it has ended already.
 
     Raises:
@@ -149,23 +150,37 @@ def _prepare(machine: Machine, folder: Path, load: Callable[[], data.Splits]) ->
         status = read_status(folder)
         if status.get("state") in FOR_GOOD:
             return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
-        splits = load()
+        machine.dataset.read()
         own = Checkpoints(folder, read_only=True).steps()
         # What has a checkpoint of its own no longer needs what it started from.
         initial = from_run(machine, source) if source and not own else None
-        start = find_start(machine, splits, initial, folder, ignore)
+        start = find_start(machine, initial, folder, ignore)
         return Run(machine, folder, start, status.get("seconds", 0.0), lock.pop_all())
 
 
 def run_together(
-    runs: Sequence[Run], splits: data.Splits, profile_steps: int = 0, own_logs: bool = False
+    runs: Sequence[Run], profile_steps: int = 0, own_logs: bool = False
 ) -> list[Outcome]:
     """Go on from where all of them start to the last step, or until they are stopped or diverge."""
-    machine, start = runs[0].machine, runs[0].start
+    with contextlib.ExitStack() as opened:
+        orders = [opened.enter_context(_source(run.machine)) for run in runs]
+        return _go_on(runs, orders, profile_steps, own_logs)
+
+
+def _source(machine: Machine) -> contextlib.closing[Source]:
+    config, share = machine.config, Share(*process())
+    return contextlib.closing(
+        machine.dataset.source(config.seed, config.batch_size, config.steps_per_call, share)
+    )
+
+
+def _go_on(
+    runs: Sequence[Run], orders: Sequence[Source], profile_steps: int, own_logs: bool
+) -> list[Outcome]:
+    """`orders`: of each run, the same examples in its order; the first is evaluated."""
+    machine, start, source = runs[0].machine, runs[0].start, orders[0]
     configs, config = [run.machine.config for run in runs], machine.config
-    normalizer = normalize.configured(splits.train.image, config.data)
-    source = Resident.of(splits, config.seed, config.batch_size)
-    orders = [dataclasses.replace(source, seed=own.seed) for own in configs]
+    normalizer = machine.dataset.normalizer()
     program = Program(machine, source, normalizer, configs if len(runs) > 1 else ())
     state = program.place(*(run.start.state for run in runs))
     names = tuple(run.folder.name for run in runs)
@@ -186,18 +201,29 @@ def run_together(
     profiler = Profiler(place, start.step, config.steps, profile_steps, recorders.say)
 
     def probed(state: State, probes: Sequence[str]) -> Callable[[int | None], dict[str, Any]]:
-        return lambda index: measure(machine, splits, normalizer, state, probes, index)
+        return lambda index: measure(machine, normalizer, state, probes, index)
 
+    def unusable(last: bool = False) -> None:
+        recorders.unusable({k: v for own in orders for k, v in own.unusable.items()}, last)
+
+    # Two calls: one is computed while the batches of the next move. More would pile up there.
+    in_flight: deque[Any] = deque(maxlen=2)
     with stop_on_signal() as stop, recorders, profiler:
-        recorders.begin()
+        recorders.begin(source.advice)
         if not start.step:
             recorders.measurements(0, probed(state, config.probes_at_start))
         for steps in due.calls(config, start.step):
-            with profiler.call(steps) as dispatched:
+            if len(in_flight) == in_flight.maxlen:
+                jax.block_until_ready(in_flight[0])
+            with recorders.waiting():
                 moved = [batches(orders, step - 1) for step in steps]
+            with profiler.call(steps) as dispatched:
                 state, reports = program.train(state, moved)
                 dispatched.append(reports)
+            in_flight.append(reports)
             recorders.report(steps, reports)
+            if due.ends_epoch(config, steps, len(source.parts["train"])):
+                unusable()
             step, last = steps[-1], steps[-1] == config.steps
             if not due.saves(config, step) and not stop.requested:
                 continue
@@ -207,8 +233,9 @@ def run_together(
                 size = config.eval_batch_size
                 results = evaluate_with_average(program, source, state, parts, size)
                 recorders.evaluation(step, results)
-                if last and len(splits.test) and config.objective == "classify":
-                    recorders.correct("test", results, splits.test.digest())
+                if last and "test" in source.parts and config.objective == "classify":
+                    recorders.correct("test", results, machine.dataset.digest("test"))
+            unusable()  # A resumed run does not meet them again.
             recorders.save(state)
             if stop.requested and not last:
                 said = f"saved at step {step} on {stop.requested.name}"
@@ -216,5 +243,6 @@ def run_together(
                 break
         else:
             recorders.measurements(config.steps, probed(state, config.probes))
+            unusable(last=True)
             recorders.end("done", config.steps)
     return recorders.outcomes

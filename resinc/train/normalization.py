@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from resinc import data
-from resinc.data.normalize import check_normalization
+from resinc.data.normalize import check_fixed, check_normalization
+from resinc.data.spec import DATASETS, channels
 from resinc.errors import InputError
-from resinc.registry import lookup
 
 FIELDS = "normalize", "mean", "std"
 MEASURED = "pixel_mean", "channel"
@@ -72,10 +71,11 @@ def adopt(config: ConfigDict, theirs: Normalization, given: bool) -> tuple[Confi
     trained = f"{theirs.whose} had data.normalize {_shown(theirs)}"
     if given:
         return config, f"data.normalize stays {_shown(ours)} as given; {trained}"
-    channels = lookup(data.DATASETS, config.data.name, "dataset").image_shape[-1]
     try:
         kind, mean, std = theirs.fields.values()
-        check_normalization(kind, mean, std, channels)
+        check_normalization(kind, mean, std, channels(config.data.name))
+        if config.data.name not in DATASETS:
+            check_fixed(kind, config.data.name)
     except InputError as error:
         return config, f"data.normalize stays {_shown(ours)}; {trained}, but {error}"
     if theirs.fields == ours.fields:  # Measured, on another set, which is not here.

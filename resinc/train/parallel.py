@@ -97,6 +97,11 @@ def make_replicas(backend: str, count: int, batch_size: int) -> Replicas:
     return Replicas(backend, count)
 
 
+def process() -> tuple[int, int]:
+    """This process's number, from 0, and how many there are."""
+    return jax.process_index(), jax.process_count()
+
+
 def all_devices() -> Replicas:
     """For what is the same on any number of them, such as an evaluation."""
     return Replicas("pmap", jax.device_count())

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from resinc import data, networks
+from resinc import networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
 from resinc.train.assemble import Machine
@@ -14,13 +14,14 @@ from resinc.train.members import member
 from resinc.train.precision import precisely
 from resinc.train.state import State
 
-# Enough for an error to 0.05 %, few enough to be one batch on any device.
-BATCH_EXAMPLES, TEST_EXAMPLES = 256, 2_000
+# Enough for an error to 0.05 %, few enough to be one batch on any device; of images of more than
+# PIXELS as many fewer as they are larger.
+BATCH_EXAMPLES, TEST_EXAMPLES, FEWEST = 256, 2_000, 32
+PIXELS = 64 * 64
 
 
 def measure(
     machine: Machine,
-    splits: data.Splits,
     normalizer: normalize.Normalizer,
     state: State,
     names: Sequence[str],
@@ -30,7 +31,6 @@ def measure(
 
     Args:
       machine: of the run.
-      splits: its data.
       normalizer: of the training split.
       state: its weights are measured, replicated or not.
       names: keys of PROBES.
@@ -38,13 +38,15 @@ def measure(
     """
     if not names:
         return {}
-    section, classes = machine.config.model, splits.spec.num_classes
+    dataset = machine.dataset
+    section, classes = machine.config.model, dataset.spec.num_classes
 
-    def examples(split: data.Split, most: int) -> tuple[jax.Array, jax.Array]:
-        # Evenly from the whole split: neighbours may resemble each other.
-        taken = slice(None, None, max(1, len(split) // most))
-        images = normalize.prepare(jnp.asarray(split.image[taken][:most]), normalizer)
-        return images, jnp.asarray(split.label[taken][:most])
+    h, w, _ = dataset.spec.image_shape
+
+    def examples(split: str, most: int) -> tuple[jax.Array, jax.Array]:
+        some = dataset.some(split, min(most, max(FEWEST, most * PIXELS // (h * w))))
+        images = normalize.prepare(jnp.asarray(some.image), normalizer)
+        return images, jnp.asarray(some.label)
 
     weights = jax.device_get((state.params, state.batch_stats))
     params, batch_stats = member(weights, index)
@@ -54,8 +56,8 @@ def measure(
         network=networks.build(section, classes),
         params=jax.device_put(params),
         batch_stats=jax.device_put(batch_stats),
-        batch=examples(splits.train, BATCH_EXAMPLES),
-        test=examples(splits.test, TEST_EXAMPLES),
+        batch=examples("train", BATCH_EXAMPLES),
+        test=examples("test", TEST_EXAMPLES),
     )
     precise = precisely(section.matmul_precision)
     return {name: precise(PROBES[name].measure)(subject) for name in names}

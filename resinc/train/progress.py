@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Self, TextIO
+from typing import NamedTuple, Self, TextIO
 
 from rich.progress import (
     BarColumn,
@@ -15,6 +15,13 @@ from rich.progress import (
 from resinc.duration import duration
 from resinc.output import console
 from resinc.train.evaluate import Result
+
+
+class Pace(NamedTuple):
+    """Of a log interval; 0 where nothing was timed yet."""
+
+    images_per_second: float = 0.0
+    input_share: float = 0.0  # Of the time, in which there was no batch to go on with.
 
 
 class RunProgress:
@@ -50,9 +57,12 @@ class RunProgress:
         """Called every step; redraws by itself at most ten times a second."""
         self._bar.update(self._task, completed=step)
 
-    def train(self, step: int, loss: float, error: float, lr: float, speed: float) -> None:
-        """One log line. Error as a fraction, speed in images/s."""
+    def train(self, step: int, loss: float, error: float, lr: float, pace: Pace) -> None:
+        """One log line. Error as a fraction."""
+        speed, waited = pace
         text = f"loss {loss:.4f}  error {100 * error:5.2f} %  {speed:,.0f} images/s"
+        if waited >= 0.01:
+            text += f"  {waited:.0%} waiting for images"
         self._bar.update(self._task, text=text)
         if self._bar.disable:
             passed = time.monotonic() - self._begun
@@ -60,31 +70,36 @@ class RunProgress:
             self.say(f"step {step:>6}/{self._steps}  {text}  lr {lr:g}  {duration(left)} left")
 
     def evaluation(self, step: int, results: Mapping[str, Result]) -> None:
-        parts = [f"{split} error {100 * r.error:5.2f} %" for split, r in results.items()]
+        parts = [f"{split} {result}" for split, result in results.items()]
         self.say(f"step {step:>6}/{self._steps}  " + "  ".join(parts))
 
 
 class Meter:
-    """Images per second, without the compile time of the first step and without evaluations."""
+    """The pace of training, without the compile time of the first step and without evaluations."""
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
         self._since: float | None = None
         self._step = 0
+        self._waited = 0.0
 
     def start(self, step: int) -> None:
         if self._since is None:
             self.restart(step)
 
     def restart(self, step: int) -> None:
-        self._since, self._step = time.monotonic(), step
+        self._since, self._step, self._waited = time.monotonic(), step, 0.0
 
-    def speed(self, step: int) -> float:
-        """Since the last call; 0 where nothing was timed yet."""
+    def waited(self, seconds: float) -> None:
+        """For a batch."""
+        self._waited += seconds
+
+    def pace(self, step: int) -> Pace | None:
+        """Since the last call; None where nothing was timed yet."""
         if self._since is None or step <= self._step:
-            return 0.0
-        now = time.monotonic()
+            return None
+        passed = time.monotonic() - self._since
         images = (step - self._step) * self._batch_size
-        speed = images / (now - self._since)
+        pace = Pace(images / passed, min(1.0, self._waited / passed))
         self.restart(step)
-        return speed
+        return pace

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
+from resinc.data.faults import described
 from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs.config import write_config
@@ -20,17 +21,21 @@ from resinc.runs.log import append_log
 from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
+from resinc.runs.unusable import read_unusable, write_unusable
 from resinc.train import due, members
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Result
 from resinc.train.finite import name_parts
-from resinc.train.progress import Meter, RunProgress
+from resinc.train.progress import Meter, Pace, RunProgress
 from resinc.train.provenance import with_kernels
 from resinc.train.restore import set_aside, unreadable_scores
 from resinc.train.start import Start
 from resinc.train.state import State
 from resinc.train.step import Report
 from resinc.train.writer import MetricsWriter
+
+# Of the time, from which on it is worth to do something about it.
+_INPUT_BOUND = 0.1
 
 
 class Outcome(NamedTuple):
@@ -114,19 +119,26 @@ class Recorder:
         self._log_file = append_log(folder) if own_log else None
         self._progress = RunProgress(folder.name, start.step, config.steps, self._log_file)
         self._meter = Meter(config.batch_size)
+        self._advice = ""  # To be given where the run waits for its input; once.
+        self._warned = False
 
     def __enter__(self) -> Self:
         self._progress.__enter__()
         return self
 
-    def begin(self) -> None:
-        """Say that the run goes on, and from where."""
+    def begin(self, advice: str = "") -> None:
+        """Say that the run goes on, and from where; `advice`: `resinc.data.source.Source`'s."""
+        self._advice = advice
         self._status("running", self._step)
         for line in self._said:
             self.say(line)
 
     def say(self, line: str) -> None:
         self._progress.say(line)
+
+    def waited(self, seconds: float) -> None:
+        """For a batch."""
+        self._meter.waited(seconds)
 
     def report(self, steps: range, reports: Report) -> None:
         """Take what a call gave, [k, ...]; log the call before, which is computed by now.
@@ -159,7 +171,9 @@ class Recorder:
             if not np.isfinite(result.loss):
                 raise Diverged(step, f"loss on {split}")
         for split, result in results.items():
-            self._writer.evaluation(step, split, result.loss, result.error, result.seen)
+            self._writer.evaluation(
+                step, split, result.loss, result.error, result.seen, result.top5_error
+            )
         self._progress.evaluation(step, results)
         if "validation" in results:
             self._validation_error = results["validation"].error
@@ -167,6 +181,23 @@ class Recorder:
     def correct(self, split: str, right: np.ndarray, digest: str) -> None:
         """Which examples of a split the trained network got right; `digest`: of the examples."""
         write_correct(self._folder, {split: Correct(right, digest)})
+
+    def unusable(self, named: Mapping[str, str], last: bool = False) -> None:
+        """Add examples that could not be used to those of earlier starts; say so of new ones.
+
+        Args:
+          named: name of the example -> reason.
+          last: at the end of the run they are all said once more.
+        """
+        if not named and not last:
+            return
+        known = read_unusable(self._folder)
+        new = named.keys() - known.keys()
+        if new:
+            known |= named
+            write_unusable(self._folder, known)
+        if known and (new or last):
+            self.say(described(known))
 
     def measurements(self, step: int, measured: Mapping[str, Any]) -> None:
         """Add {probe: value} of a step to measurements.json."""
@@ -239,7 +270,7 @@ class Recorder:
         if newest is None or not any(map(self._is_logged, newest[0])):
             return
         steps, reports = newest
-        speed = 0.0
+        pace = Pace()
         for i, step in enumerate(steps):
             report = self._own(reports, i)
             if self._is_logged(step):
@@ -248,18 +279,24 @@ class Recorder:
                 self._writer.gradients(step, *map(by_layer, report.gradients))
             if due.logs(self._config, step):
                 # Computed are all steps of the call.
-                speed = self._meter.speed(steps[-1]) or speed
-                self._log_window(step, report, speed)
+                pace = self._meter.pace(steps[-1]) or pace
+                self._log_window(step, report, pace)
 
     def _is_logged(self, step: int) -> bool:
         return due.logs(self._config, step) or (self._config.log_gradients and step == 1)
 
-    def _log_window(self, step: int, report: Report, speed: float) -> None:
+    def _log_window(self, step: int, report: Report, pace: Pace) -> None:
         loss, error, lr = float(report.loss), float(report.error), float(report.lr)
         self._writer.train(step, loss, error, lr)
-        if speed:
-            self._writer.timing(step, time.monotonic() - self._begun, speed)
-        self._progress.train(step, loss, error, lr, speed)
+        if pace.images_per_second:
+            self._writer.timing(step, time.monotonic() - self._begun, *pace)
+        self._progress.train(step, loss, error, lr, pace)
+        if pace.input_share > _INPUT_BOUND and self._advice and not self._warned:
+            self._warned = True
+            self.say(
+                f"step {step}: {pace.input_share:.0%} of the time goes into waiting for images; "
+                f"{self._advice}"
+            )
         self._status("running", step)
 
     def _status(self, state: str, step: int, message: str = "") -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,11 +30,18 @@ class Recorders:
         """How each ended, in the order of the members."""
         return [recorder.outcome for recorder in self._all]
 
-    def begin(self) -> None:
-        self._tell(Recorder.begin)
+    def begin(self, advice: str = "") -> None:
+        self._tell(lambda recorder: recorder.begin(advice))
 
     def say(self, line: str) -> None:
         self._tell(lambda recorder: recorder.say(line))
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around the wait for batches."""
+        begun = time.monotonic()
+        yield
+        self._tell(lambda recorder: recorder.waited(time.monotonic() - begun))
 
     def report(self, steps: range, reports: Report) -> None:
         """See `Recorder.report`; of n members the reports are [k, n]."""
@@ -53,6 +61,9 @@ class Recorders:
             recorder.correct(split, results[recorder.member or 0][split].errors == 0, digest)
 
         self._tell(tell)
+
+    def unusable(self, named: Mapping[str, str], last: bool = False) -> None:
+        self._tell(lambda recorder: recorder.unusable(named, last))
 
     def measurements(self, step: int, measure: Callable[[int | None], Mapping[str, Any]]) -> None:
         """Add what `measure` gives for a member, or for the only run (None)."""

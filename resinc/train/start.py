@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from resinc import config as config_file
-from resinc import data
+from resinc.data.spec import DATASETS
 from resinc.errors import InputError
 from resinc.runs.provenance import read_origin, starts_of
 from resinc.train import provenance
@@ -34,7 +34,6 @@ class Start(NamedTuple):
 
 def find_start(
     machine: Machine,
-    splits: data.Splits,
     initial: Initial | None,
     folder: Path,
     ignore: tuple[str, ...],
@@ -43,7 +42,6 @@ def find_start(
 
     Args:
       machine: of the run.
-      splits: its data.
       initial: weights to start from, where the run has no checkpoint yet.
       folder: workdir of the run.
       ignore: dotted fields in which the config of a checkpoint may differ.
@@ -52,7 +50,7 @@ def find_start(
       InputError: the checkpoints there are damaged, of another run, or of another number of
         replicas.
     """
-    config = machine.config
+    config, dataset = machine.config, machine.dataset
     before = read_origin(folder)
     resumed = None
     if initial:
@@ -60,11 +58,11 @@ def find_start(
         before |= {"init_from": source}
         said = [initial.said]
     else:
-        shape, averaged = splits.spec.image_shape, config.average_decay > 0
+        shape, averaged = dataset.spec.image_shape, config.average_decay > 0
         state = init_state(machine.network, machine.optimizer, shape, config.seed, averaged)
         said = []
         resumed = newest_whole(
-            folder, state, config_file.to_dict(config), splits.provenance(), ignore
+            folder, state, config_file.to_dict(config), dataset.provenance(), ignore
         )
     about: dict[str, Any] = {}
     if resumed:
@@ -80,8 +78,15 @@ def find_start(
                 f"checkpoint {step} cannot be read ({why}): moved to {folder / 'damaged'}"
                 for step, why in sorted(resumed.damaged.items())
             ]
+    if config.data.name not in DATASETS:  # The recipe cannot know how many images there are.
+        spec = dataset.spec
+        size = spec.train_size - spec.validation_size
+        said.append(
+            f"{size:,} images of {spec.num_classes:,} classes to train on, {spec.test_size:,} to "
+            f"test: {config.steps * config.batch_size / size:,.1f} epochs"
+        )
     origin = provenance.collect(
-        splits.provenance(),
+        dataset.provenance(),
         machine.replicas.count,
         sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         count(machine),
@@ -90,7 +95,7 @@ def find_start(
         **about,
     )
     # Of how many classes chance is, a report asks of a run that diverged.
-    origin["classes"] = splits.spec.num_classes
+    origin["classes"] = dataset.spec.num_classes
     damaged = resumed.damaged if resumed else {}
     return Start(state, int(state.step), origin, damaged, tuple(said))
 

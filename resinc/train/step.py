@@ -11,13 +11,16 @@ import optax
 from resinc.data.mix import expected
 from resinc.data.mix import mix as mix_pairs
 from resinc.data.source import Batch
-from resinc.ops.loss import OBJECTIVES, Objective
+from resinc.ops.loss import OBJECTIVES, Objective, classify, mean_answer, misses
 from resinc.probes.gradients import norms, relative_updates
 from resinc.train import average
 from resinc.train.finite import nonfinite_parts
 from resinc.train.micro_batches import mean_over_parts
 from resinc.train.parallel import Replicas
 from resinc.train.state import State, Window
+
+# Of these five answers are half of all.
+FEW_CLASSES = 10
 
 
 class Report(NamedTuple):
@@ -40,6 +43,7 @@ class Sums(NamedTuple):
     seen: jax.Array  # int32: examples counted.
     id_sum: jax.Array  # uint32, modulo 2^32: of id + 1, so that no example stands in for another.
     errors: jax.Array  # [d, b/d]: of each example, not summed; 0 where masked.
+    top5: Any = ()  # Mistakes of the best five answers; of more than FEW_CLASSES alone.
 
 
 def make_train_step(
@@ -158,12 +162,20 @@ def make_eval_step(
     """Return `eval_step(params, batch_stats, batch [b/d], mask bool [b/d]) -> Sums`.
 
     `prepare(images u8) -> float32` normalises without augmentation; masked examples count nothing.
+    Of images [b/d, crops, h, w, c] the answer is the mean of its crops'.
     """
 
     def eval_step(params, batch_stats, batch, mask) -> Sums:
-        images = prepare(batch.image)
+        *_, h, w, c = batch.image.shape
+        images = prepare(batch.image.reshape(-1, h, w, c))
         variables = {"params": params, "batch_stats": batch_stats}
         outputs: Any = network.apply(variables, images, train=False)
+        if batch.image.ndim == 5:
+            outputs = mean_answer(outputs, batch.image.shape[1])
+        top5: Any = ()
+        if objective.score is classify and outputs.shape[-1] > FEW_CLASSES:
+            missed = misses(outputs, batch.label)
+            top5 = replicas.sum(jnp.sum(jnp.where(mask, missed, 0)))
         loss, error = objective.score(outputs, images, batch.label)
         errors = jnp.where(mask, error, 0)
         loss, error, seen, id_sum = replicas.sum(
@@ -174,6 +186,6 @@ def make_eval_step(
                 jnp.sum(jnp.where(mask, batch.id.astype(jnp.uint32) + 1, 0)),
             )
         )
-        return Sums(loss, error, seen, id_sum, replicas.gather(errors))
+        return Sums(loss, error, seen, id_sum, replicas.gather(errors), top5)
 
     return eval_step

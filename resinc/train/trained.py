@@ -1,13 +1,15 @@
 """A trained network, from the folder of its run."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
-from resinc import data
 from resinc.data import normalize
-from resinc.errors import InputError
+from resinc.data.dataset import no_examples
+from resinc.data.source import Source
 from resinc.networks.variables import variable_shapes
 from resinc.runs.config import training_config
 from resinc.train.assemble import Machine, assemble
@@ -19,12 +21,11 @@ from resinc.weights.variables import flatten
 
 
 class Trained(NamedTuple):
-    """A network, its weights and what it was trained on."""
+    """A network and its weights; what it was trained on is `machine.dataset`."""
 
     machine: Machine
     step: int  # Of the checkpoint.
     variables: dict[str, Any]  # {"params", "batch_stats"}, NumPy.
-    splits: data.Splits
     normalizer: normalize.Normalizer  # Of the training split.
 
     def logits(self, variables: Any, images: jax.Array) -> Any:
@@ -37,17 +38,24 @@ class Trained(NamedTuple):
         prepared = normalize.prepare(images, self.normalizer)
         return self.machine.network.apply(variables, prepared, train=False)
 
-    def split(self, name: str) -> data.Split:
-        """Train, validation or test.
+    @contextlib.contextmanager
+    def source(self, *names: str, crops: int = 1) -> Iterator[Source]:
+        """What its data set gives, closed at the end.
+
+        Args:
+          names: of the splits that are asked for: train, validation or test.
+          crops: of each image, 1 or 10.
 
         Raises:
-          InputError: it has no examples.
+          InputError: one of them has no examples, or there are no such crops.
         """
-        split: data.Split = getattr(self.splits, name)
-        if not len(split):
-            held_out = f"data.validation_size is {self.machine.config.data.validation_size}"
-            raise InputError(f"this run has no {name} examples: {held_out}")
-        return split
+        config = self.machine.config
+        dataset, size = self.machine.dataset, config.batch_size
+        with contextlib.closing(dataset.source(config.seed, size, crops=crops)) as source:
+            for name in names:
+                if name not in source.parts:
+                    raise no_examples(name, config.data)
+            yield source
 
 
 def load_trained(folder: Path, which: str, average: bool = False) -> Trained:
@@ -64,8 +72,7 @@ def load_trained(folder: Path, which: str, average: bool = False) -> Trained:
     """
     machine = assemble(training_config(folder), all_devices())
     step, variables = read_weights(folder, which, average)
-    splits = data.load(machine.config.data)
-    like = variable_shapes(machine.network, splits.spec.image_shape)
+    machine.dataset.read()
+    like = variable_shapes(machine.network, machine.dataset.spec.image_shape)
     refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")
-    normalizer = normalize.configured(splits.train.image, machine.config.data)
-    return Trained(machine, step, variables, splits, normalizer)
+    return Trained(machine, step, variables, machine.dataset.normalizer())

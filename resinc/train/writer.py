@@ -30,18 +30,33 @@ class MetricsWriter:
         self._metrics.append({"step": step, "kind": "train", **values})
         self._board.scalars("train", step, values)
 
-    def evaluation(self, step: int, split: str, loss: float, error: float, count: int) -> None:
+    def evaluation(
+        self,
+        step: int,
+        split: str,
+        loss: float,
+        error: float,
+        count: int,
+        top5_error: float | None = None,
+    ) -> None:
         """Exact means over `count` examples of a split."""
-        line = {"step": step, "kind": "eval", "split": split, "loss": loss, "error": error}
+        values = {"loss": loss, "error": error}
+        if top5_error is not None:
+            values["top5_error"] = top5_error
+        line = {"step": step, "kind": "eval", "split": split, **values}
         self._metrics.append({**line, "count": count})
-        self._board.scalars(f"eval_{split}", step, {"loss": loss, "error": error})
+        self._board.scalars(f"eval_{split}", step, values)
 
-    def timing(self, step: int, seconds: float, images_per_second: float) -> None:
-        """`seconds` since this process took its first step."""
-        speed = round(images_per_second, 1)
-        line = {"step": step, "seconds": round(seconds, 3), "images_per_second": speed}
-        self._timing.append(line)
-        self._board.scalars("timing", step, {"images_per_second": speed})
+    def timing(
+        self, step: int, seconds: float, images_per_second: float, input_share: float
+    ) -> None:
+        """`seconds` since this process took its first step; `input_share` of them in waiting."""
+        pace = {
+            "images_per_second": round(images_per_second, 1),
+            "input_share": round(input_share, 3),
+        }
+        self._timing.append({"step": step, "seconds": round(seconds, 3), **pace})
+        self._board.scalars("timing", step, pace)
 
     def gradients(self, step: int, norms: dict[str, float], updates: dict[str, float]) -> None:
         """Of this step, both in depth order.

@@ -19,7 +19,7 @@ from tests.train.runs import config
 class Streamed:
     """The same batches, gathered by the host: whole images move, nothing is held."""
 
-    held = ()
+    held, left_out = (), frozenset()
 
     def __init__(self, resident: Resident):
         self._resident, self.parts = resident, resident.parts
