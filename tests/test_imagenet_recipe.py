@@ -53,6 +53,11 @@ def test_networks_are_built_under_either_recipe(recipe, network):
     networks.build(config.model, 1_000)
 
 
+@pytest.mark.parametrize(("network", "pixels"), [("resnet-50", 224), ("inception-v3", 299)])
+def test_network_sees_images_of_the_size_of_its_paper(network, pixels):
+    assert load(f"network={network}").data.image_size == pixels
+
+
 def test_another_set_gives_its_own_number_of_images():
     config = load("dataset=imagenette,images=9469,batch=64")
     assert (config.steps, config.eval_every_steps) == (13_316, 148)

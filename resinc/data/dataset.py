@@ -20,7 +20,7 @@ from resinc.data.source import Resident, Source
 from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.data.splits import load
 from resinc.data.stored import data_directory
-from resinc.data.streamed import ALONE, Share, Streamed
+from resinc.data.streamed import ALONE, Share, Streamed, View
 from resinc.data.view import EvaluationView, TrainingView
 from resinc.errors import InputError
 from resinc.registry import lookup
@@ -196,7 +196,10 @@ class ImageFiles:
     def source(
         self, seed: int, batch_size: int, ahead: int = 1, share: Share = ALONE, crops: int = 1
     ) -> Streamed:
-        views = {1: self._evaluation, 10: lambda encoded, *_: self._evaluation.ten(encoded)}
+        views: dict[int, View] = {
+            1: self._evaluation,
+            10: lambda encoded, *_: self._evaluation.ten(encoded),
+        }
         if crops not in views:
             raise InputError(f"{crops} crops of an image are neither 1 nor 10")
         return Streamed(
