@@ -104,19 +104,23 @@ FIELDS: Fields = {
     "optimizer.lr": (0.1, Number(above=0)),  # Peak learning rate.
     "optimizer.momentum": (0.9, Number(least=0, below=1)),  # Also Adam's first decay.
     "optimizer.nesterov": (False, FLAG),
-    "optimizer.weight_decay": (1e-4, Number(least=0)),  # Of the L2 penalty, added to the gradient.
+    # Of the L2 penalty, added to the gradient; adamw and lamb add it to the step instead.
+    "optimizer.weight_decay": (1e-4, Number(least=0)),
+    # Added to what rmsprop, adam, adamw and lamb divide by; 0: their own, 1e-8, of lamb 1e-6.
+    "optimizer.epsilon": (0.0, Number(least=0)),
     # Largest norm of the whole gradient, before weight decay; 0: any.
     "optimizer.clip_norm": (0.0, Number(least=0)),
-    # "all" (the papers' Caffe and Torch) or "kernels".
+    # "all" (the papers' Caffe and Torch) or "kernels"; lars and lamb rescale no others either.
     "optimizer.decay_on": ("all", KeyOf("resinc.train.optimizer.DECAY_MASKS")),
     "schedule.name": ("step", KeyOf("resinc.train.optimizer.SCHEDULES")),
     "schedule.steps": (0, Integer(least=0)),  # Of which a run may be the first part; 0: the run's.
     # Fractions of these steps: 32k and 48k of 64k.
     "schedule.boundaries": ((0.5, 0.75), Each(Number(least=0, most=1))),
     "schedule.factor": (0.1, Number(above=0)),  # Multiplies the rate at each boundary.
+    "schedule.power": (1.0, Number(above=0)),  # Of "polynomial".
     "schedule.warmup": (0.0, Number(least=0, most=1)),  # Fraction of them below the full rate.
     # "jump": all of it at warmup_factor * lr (He et al.); "rise": from there in a line (Goyal et
-    # al. 2017, 1706.02677, sec. 2.2); "": "rise" for linear, "jump" for the others.
+    # al. 2017, 1706.02677, sec. 2.2); "": "rise" for linear and polynomial, else "jump".
     "schedule.warmup_form": ("", OneOf(("", "jump", "rise"))),
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
     "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),

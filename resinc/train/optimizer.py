@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from resinc.networks.paths import is_stacked
 from resinc.registry import lookup
 
 Schedule = Callable[[jax.Array], jax.Array]
@@ -31,8 +32,16 @@ def _cosine(section: Any, lr: float, steps: int) -> Schedule:
 
 def _linear(section: Any, lr: float, steps: int) -> Schedule:
     """From the end of the warm-up in a line to 0 at the end of the run."""
-    warmup_steps = _warmup_steps(section, steps)
-    decay = optax.linear_schedule(lr, 0.0, steps - warmup_steps)
+    return _to_zero(lr, 1, _warmup_steps(section, steps), steps)
+
+
+def _polynomial(section: Any, lr: float, steps: int) -> Schedule:
+    """Likewise, as a power of what is left of the run; Caffe's "poly"."""
+    return _to_zero(lr, section.power, _warmup_steps(section, steps), steps)
+
+
+def _to_zero(lr: float, power: float, warmup_steps: int, steps: int) -> Schedule:
+    decay = optax.polynomial_schedule(lr, 0.0, power, steps - warmup_steps)
     return lambda step: decay(step - warmup_steps)
 
 
@@ -45,7 +54,15 @@ def _constant(section: Any, lr: float, steps: int) -> Schedule:
     return optax.constant_schedule(lr)
 
 
-SCHEDULES = {"step": _step, "cosine": _cosine, "linear": _linear, "constant": _constant}
+SCHEDULES = {
+    "step": _step,
+    "cosine": _cosine,
+    "linear": _linear,
+    "polynomial": _polynomial,
+    "constant": _constant,
+}
+# Those that begin their fall at the end of the warm-up; it rises up to there.
+_RISING = "linear", "polynomial"
 
 
 def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
@@ -70,7 +87,7 @@ def make_schedule(section: Any, lr: float, steps: int) -> Schedule:
     if not warmup_steps:
         return schedule
     low = section.warmup_factor * lr
-    rises = (section.warmup_form or ("rise" if section.name == "linear" else "jump")) == "rise"
+    rises = (section.warmup_form or ("rise" if section.name in _RISING else "jump")) == "rise"
     below = optax.linear_schedule(low, lr, warmup_steps) if rises else lambda step: low
     return lambda step: jnp.where(step < warmup_steps, below(step), schedule(step))
 
@@ -89,17 +106,67 @@ def _sgd(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransform
 
 
 def _rmsprop(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
-    return optax.chain(_l2(section, mask), optax.rmsprop(schedule, momentum=section.momentum))
+    descent = optax.rmsprop(schedule, momentum=section.momentum, eps=section.epsilon or 1e-8)
+    return optax.chain(_l2(section, mask), descent)
 
 
 def _adam(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
-    return optax.chain(_l2(section, mask), optax.adam(schedule, b1=section.momentum))
+    descent = optax.adam(schedule, b1=section.momentum, eps=section.epsilon or 1e-8)
+    return optax.chain(_l2(section, mask), descent)
 
 
 def _adamw(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
     """Decay after the adaptation, not before. Loshchilov and Hutter, arXiv 1711.05101."""
-    decay = section.weight_decay
-    return optax.adamw(schedule, b1=section.momentum, weight_decay=decay, mask=mask)
+    return optax.adamw(
+        schedule,
+        b1=section.momentum,
+        eps=section.epsilon or 1e-8,
+        weight_decay=section.weight_decay,
+        mask=mask,
+    )
+
+
+def _lars(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    """Momentum of steps as long as a thousandth of each layer's weights, times the rate.
+
+    You et al. 2017 (arXiv 1708.03888), Algorithm 1. What is not decayed is not rescaled either.
+    """
+    return optax.chain(
+        _l2(section, mask),
+        _as_long_as_weights(mask, 0.001),
+        optax.scale_by_learning_rate(schedule),
+        optax.trace(section.momentum, section.nesterov),
+    )
+
+
+def _lamb(section: Any, schedule: Schedule, mask: Any) -> optax.GradientTransformation:
+    """Adam with decoupled decay, each layer's step as long as its weights, times the rate.
+
+    You et al. 2019 (arXiv 1904.00962), Algorithm 2. What is not decayed is not rescaled either.
+    """
+    return optax.chain(
+        optax.scale_by_adam(b1=section.momentum, eps=section.epsilon or 1e-6),
+        _l2(section, mask),
+        _as_long_as_weights(mask, 1.0),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+def _as_long_as_weights(mask: Any, part: float) -> optax.GradientTransformation:
+    """optax's trust ratio, of a layer: in the arrays of scanned blocks there are several."""
+    trust = optax.scale_by_trust_ratio(trust_coefficient=part)
+
+    def scaled(path: Any, update: jax.Array, weights: jax.Array) -> jax.Array:
+        def one(update: jax.Array, weights: jax.Array) -> jax.Array:
+            return trust.update(update, optax.EmptyState(), weights)[0]
+
+        return (jax.vmap(one) if is_stacked(path) else one)(update, weights)
+
+    def rescale(updates: Any, params: Any) -> Any:
+        return jax.tree_util.tree_map_with_path(scaled, updates, params)
+
+    rescaled = optax.stateless(rescale)
+    return optax.masked(rescaled, mask) if mask else rescaled
 
 
 OPTIMIZERS = {
@@ -108,6 +175,8 @@ OPTIMIZERS = {
     "rmsprop": _rmsprop,
     "adam": _adam,
     "adamw": _adamw,
+    "lars": _lars,
+    "lamb": _lamb,
 }
 
 

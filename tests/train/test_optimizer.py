@@ -126,7 +126,9 @@ def test_schedule_starts_at_the_peak_and_never_rises(name):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_descends_a_parabola(name):
     section = base.get_config().optimizer
-    section.name, section.lr = name, 0.05
+    section.name = name
+    # Of LARS a thousandth counts, in parts of the weights.
+    section.lr = 5.0 if name == "lars" else 0.05
     optimizer = make_optimizer(section, lambda step: jnp.float32(section.lr))
     params = {"kernel": jnp.array([1.0, -2.0])}
     state = optimizer.init(params)
@@ -163,3 +165,83 @@ def test_an_unknown_name_is_refused(section, field, value, message):
     config[section][field] = value
     with pytest.raises(InputError, match=message):
         make_optimizer(config.optimizer, make_schedule(config.schedule, 0.1, 100))
+
+
+def test_polynomial_falls_as_a_power_of_what_is_left():
+    config = base.get_config()
+    config.steps = 100
+    config.schedule.update(name="polynomial", power=2.0, warmup=0.2)
+    np.testing.assert_allclose(
+        rates(config, [0, 10, 20, 60, 100]), [0.01, 0.055, 0.1, 0.025, 0.0], rtol=1e-5, atol=1e-8
+    )
+    line = base.get_config()
+    line.steps, line.schedule.name, line.schedule.warmup = 100, "linear", 0.2
+    config.schedule.power = 1.0
+    assert rates(config, range(101)) == rates(line, range(101))
+
+
+def one_step(name, params, grads, **fields):
+    section = base.get_config().optimizer
+    section.update(name=name, **fields)
+    optimizer = make_optimizer(section, lambda step: 2.0)
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    return updates
+
+
+@pytest.mark.parametrize(("name", "part"), [("lars", 0.001), ("lamb", 1.0)])
+def test_step_of_a_layer_is_as_long_as_its_weights_times_the_rate(name, part):
+    """Whatever the length of its gradient; what is not decayed has the step of the plain rate."""
+    params = {
+        "a": {"kernel": jnp.array([3.0, 4.0]), "bias": jnp.array([3.0, 4.0])},
+        "b": {"kernel": jnp.array([30.0, 40.0]), "bias": jnp.array([0.0, 0.0])},
+    }
+    grads = jax.tree.map(lambda leaf: jnp.array([0.6, 0.8]), params)
+    fields = {"decay_on": "kernels", "weight_decay": 0.1}
+    for factor in (1.0, 1000.0):
+        updates = one_step(name, params, jax.tree.map(lambda g, f=factor: f * g, grads), **fields)
+        for layer in params:
+            lengths = jax.tree.map(jnp.linalg.norm, updates[layer])
+            size = jnp.linalg.norm(params[layer]["kernel"])
+            assert float(lengths["kernel"]) == pytest.approx(2 * part * float(size), rel=1e-4)
+            plain = {"lars": factor, "lamb": 2**0.5}[name]  # A first step of Adam is of ones.
+            assert float(lengths["bias"]) == pytest.approx(2 * plain, rel=1e-4)
+    # "all" rescales the bias too, save one that is zero: it would never move.
+    updates = one_step(name, params, grads, weight_decay=0.0)
+    assert float(jnp.linalg.norm(updates["a"]["bias"])) == pytest.approx(10 * part, rel=1e-4)
+    assert float(jnp.linalg.norm(updates["b"]["bias"])) > 1
+
+
+@pytest.mark.parametrize("name", ["lars", "lamb"])
+def test_decay_turns_the_step_before_it_is_rescaled(name):
+    params = {"kernel": jnp.array([3.0, 4.0])}
+    decayed = one_step(name, params, {"kernel": jnp.array([0.0, 1e-3])}, weight_decay=1e6)
+    direction = decayed["kernel"] / jnp.linalg.norm(decayed["kernel"])
+    np.testing.assert_allclose(direction, [-0.6, -0.8], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lars", "lamb"])
+def test_layers_of_scanned_blocks_are_rescaled_one_by_one(name):
+    kernels = np.random.RandomState(0).normal(size=(2, 3, 4)) * [[[1]], [[100]]]
+    grads = np.random.RandomState(1).normal(size=(2, 3, 4))
+    options = {"decay_on": "kernels", "weight_decay": 0.1}
+
+    def scanned(array):
+        return {"stage1": {"blocks": {"conv": {"kernel": jnp.asarray(array)}}}}
+
+    together = one_step(name, scanned(kernels), scanned(grads), **options)
+    alone = [
+        one_step(name, *({"kernel": jnp.asarray(part)} for part in pair), **options)["kernel"]
+        for pair in zip(kernels, grads, strict=True)
+    ]
+    np.testing.assert_allclose(together["stage1"]["blocks"]["conv"]["kernel"], alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adam", "adamw", "lamb"])
+def test_a_large_epsilon_shortens_the_step_of_a_small_gradient(name):
+    params, grads = {"bias": jnp.array([0.0])}, {"bias": jnp.array([0.01])}
+    own, large = (
+        one_step(name, params, grads, decay_on="kernels", epsilon=epsilon)["bias"]
+        for epsilon in (0.0, 1.0)
+    )
+    assert abs(float(own[0])) > 1
+    assert abs(float(large[0])) < 0.05
