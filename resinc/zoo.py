@@ -73,6 +73,12 @@ ZOO: dict[str, Named] = {
         10,
         "Lin et al. 2013, the authors' code",
     ),
+    "nin-imagenet": Named(
+        {"name": "nin", "variant": "imagenet", "norm": "none", "width": 96},
+        _IMAGENET,
+        1000,
+        "the authors' ImageNet model for Caffe",
+    ),
     "plain-18": _imagenet(18, "plain", _HE_IMAGENET),
     "plain-34": _imagenet(34, "plain", _HE_IMAGENET),
     "resnet-18": _imagenet(18, "residual", _HE_IMAGENET),

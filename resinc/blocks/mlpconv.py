@@ -1,5 +1,7 @@
 """The mlpconv layer: a small network slides over the image instead of a filter."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 
@@ -12,10 +14,12 @@ class MlpconvBlock(Block):
     Attributes:
       kernel_size: of the first convolution.
       hidden: channels of the first two convolutions; 0: `features`.
+      padding: of the first convolution.
     """
 
     kernel_size: int = 3
     hidden: tuple[int, int] = (0, 0)
+    padding: str = "SAME"
 
     weighted_layers = 3
     has_branch = False
@@ -25,7 +29,9 @@ class MlpconvBlock(Block):
         layers = self.layers
         widths = [width or self.features for width in self.hidden] + [self.features]
         for i, width in enumerate(widths, start=1):
-            size, stride = (self.kernel_size, self.stride) if i == 1 else (1, 1)
-            x = layers.conv(width, kernel_size=size, stride=stride, name=f"conv{i}")(x)
+            options: tuple[Any, ...] = (1,)
+            if i == 1:
+                options = self.kernel_size, self.stride, self.padding
+            x = layers.conv(width, *options, name=f"conv{i}")(x)
             x = layers.act(layers.norm(name=f"norm{i}")(x))
         return x

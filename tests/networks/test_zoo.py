@@ -31,6 +31,8 @@ GOLDEN = {
     "inception-20": (20, 43_470, 6_933_120, "", "", ""),
     "inception-resnet-20": (20, 43_470, 6_933_120, "", "", ""),
     "nin": (9, 966_986, 222_486_528, "966,986", "", "the authors' Caffe model"),
+    # A snapshot of float32 numbers has 29 MB.
+    "nin-imagenet": (12, 7_595_176, 1_100_188_800, "7.6 M", "", "the authors' snapshot"),
     "plain-18": (18, 11_515_688, 1_794_805_760, "", "1.8 G", "He et al. 2015"),
     "plain-34": (34, 21_623_848, 3_644_493_824, "", "3.6 G", "He et al. 2015"),
     "resnet-18": (18, 11_689_512, 1_814_073_344, "11,689,512", "1.8 G", "torchvision, He et al."),
