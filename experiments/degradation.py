@@ -4,9 +4,13 @@ import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from experiments.recipes import (
     BEST,
+    IMAGENET,
+    RECIPES,
+    Network,
     Recipe,
     arm,
     at_every_rate,
@@ -31,7 +35,18 @@ from resinc.runs.cell import Label
 from resinc.runs.status import CellState
 
 KINDS = ("plain", "residual")
-SHALLOW, BETWEEN, DEEP = 20, (32, 44), 56
+
+
+class Depths(NamedTuple):
+    """Weighted layers of the networks that are compared."""
+
+    shallow: int
+    between: tuple[int, ...]
+    deep: int
+
+
+SHALLOW, BETWEEN, DEEP = SMALL = Depths(20, (32, 44), 56)
+LARGE = Depths(18, (), 34)  # Of ImageNet. He et al. 2015, Table 2.
 DEPTHS = (8, 14, 20, 32, 44, 56, 80, 110)  # Where every learning rate is tried.
 PAPER = {"plain": (20, 32, 44, 56), "residual": (20, 32, 44, 56, 110)}  # Fig. 6, CIFAR-10.
 SEEDS, SEEDS_BETWEEN = 5, 3
@@ -41,6 +56,18 @@ CAPTION = (
     "Against steps a thin line per seed, bold their mean; against depth means, a dot per seed."
 )
 TRAINS = 5.0  # % training error up to which a network counts as trained.
+
+
+def depths_of(dataset: str) -> Depths:
+    return LARGE if dataset in IMAGENET else SMALL
+
+
+def network(dataset: str, kind: str, depth: int) -> Network:
+    """The network of a kind and depth that the recipe of a data set trains."""
+    if dataset not in IMAGENET:
+        return classifier(kind, depth)
+    name = {"plain": "plain", "residual": "resnet"}[kind]
+    return Network({"kind": kind, "depth": depth}, {"network": f"{name}-{depth}"})
 
 
 def sweep(
@@ -53,10 +80,11 @@ def sweep(
 ) -> Iterator[Cell]:
     """Yield the cells: depths 20 and 56, then those between; on the digits every depth and rate.
 
-    With all 64,000 steps on CIFAR-10: all networks of the paper's figure, at its learning rate.
+    With all 64,000 steps on CIFAR-10: all networks of the paper's figure, at its learning rate. On
+    ImageNet depths 18 and 34.
 
     Args:
-      dataset: a key of RECIPES.
+      dataset: a key of RECIPES or IMAGENET.
       seeds: how many, from 0; fewer than 5 decide nothing.
       steps: optimizer updates; 0 keeps the recipe's.
       depths: of a quick look that decides nothing: plain and residual networks of these depths
@@ -67,20 +95,21 @@ def sweep(
     Raises:
       InputError: an unknown data set, or nothing to run.
     """
-    recipe = chosen(dataset, seeds, steps)
+    recipe = chosen(dataset, seeds, steps, RECIPES | IMAGENET)
+    shallow, between, deep = depths_of(dataset)
     if depths:
-        yield from _at_one_rate(recipe, depths, seeds)
+        yield from _at_one_rate(recipe, dataset, depths, seeds)
         return
     if not pilots and (dataset != "digits" or not rates):
         raise InputError(f"nothing to run: pilots {pilots}, rates {rates} on {dataset}")
-    for depth in (DEEP, SHALLOW) if pilots else ():
+    for depth in (deep, shallow) if pilots else ():
         for kind in KINDS:
-            yield from tuned(recipe, classifier(kind, depth), seeds)
+            yield from tuned(recipe, network(dataset, kind, depth), seeds)
     if not recipe.rates:
-        for kind, depth in ((k, d) for k in KINDS for d in PAPER[k] if d not in (SHALLOW, DEEP)):
+        for kind, depth in ((k, d) for k in KINDS for d in PAPER[k] if d not in (shallow, deep)):
             yield from judged(recipe, classifier(kind, depth), seeds)
     elif dataset != "digits":
-        for depth in BETWEEN:
+        for depth in between:
             yield from tuned(recipe, classifier("residual", depth), min(seeds, SEEDS_BETWEEN))
     elif rates:
         for depth in reversed(DEPTHS):
@@ -88,21 +117,22 @@ def sweep(
                 yield from at_every_rate(recipe, classifier(kind, depth), seeds)
 
 
-def _at_one_rate(recipe: Recipe, depths: Sequence[int], seeds: int) -> Iterator[Cell]:
+def _at_one_rate(recipe: Recipe, dataset: str, depths: Sequence[int], seeds: int) -> Iterator[Cell]:
     for depth in sorted(set(depths), reverse=True):
         for kind in KINDS:
-            network = replace(classifier(kind, depth), measured={})
-            for cell in judged(recipe, network, seeds):
+            unmeasured = replace(network(dataset, kind, depth), measured={})
+            for cell in judged(recipe, unmeasured, seeds):
                 yield replace(cell, labels={**cell.labels, **ONE_RATE})
 
 
 def hypotheses(dataset: str) -> list[Hypothesis]:
     """What is put to the test on a data set."""
+    shallow, _, deep = depths_of(dataset)
     plain = Comparison(
         "degradation.plain",
         "a deep plain network trains worse than a shallower one",
-        arm("plain", DEEP),
-        arm("plain", SHALLOW),
+        arm("plain", deep),
+        arm("plain", shallow),
         TRAINING_ERROR,
         more_than(1),
         primary=True,
@@ -110,8 +140,8 @@ def hypotheses(dataset: str) -> list[Hypothesis]:
     residual = Comparison(
         "degradation.residual",
         "with shortcuts it does not",
-        arm("residual", DEEP),
-        arm("residual", SHALLOW),
+        arm("residual", deep),
+        arm("residual", shallow),
         TRAINING_ERROR,
         less_than(0.5),
         primary=True,
@@ -126,6 +156,8 @@ def hypotheses(dataset: str) -> list[Hypothesis]:
     )
     if dataset == "digits":
         return [plain, residual, more, any_rate()]
+    if dataset in IMAGENET:
+        return [plain, residual, more, not_overfitting(plain)]
     return [plain, residual, more, strictly(), not_overfitting(plain)]
 
 
@@ -201,7 +233,8 @@ def deepest_that_trains(rows: Sequence[Row]) -> float:
 
 def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, curves and final errors; works on partial results."""
-    dataset, recipe = recipe_of(rows)
+    dataset, recipe = recipe_of(rows, RECIPES | IMAGENET)
+    shallow, _, deep = depths_of(dataset)
     title = f"Depth and training error on {recipe.budget}"
     if quick := Arm("a quick look", **ONE_RATE).select(rows):
         depths = sorted({int(row.labels["depth"]) for row in quick})
@@ -209,7 +242,7 @@ def report(rows: Sequence[Row]) -> Report:
         return Report(title, at_a_glance(quick, depths), shown, caption=CAPTION)
     findings = decide(hypotheses(dataset), rows, recipe.primary)
     maps = map_panels(rows)
-    panels = [*maps, *error_panels(rows, BEST, (SHALLOW, DEEP)), end_panel(rows, BEST)]
+    panels = [*maps, *error_panels(rows, BEST, (shallow, deep)), end_panel(rows, BEST)]
     caption = f"{GRID_CAPTION} {CAPTION}" if maps else CAPTION
     if not any(BEST.items() <= row.labels.items() for row in rows):  # The map alone.
         findings = [finding for finding in findings if finding.id == "degradation.any_rate"]

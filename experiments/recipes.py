@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from configs import cifar, digits
+from configs import cifar, digits, imagenet
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.registry import lookup
@@ -71,6 +71,21 @@ RECIPES = {
         # A sixteenth of the steps leaves no time for three constant rates.
         fields={"schedule.name": "linear", "schedule.warmup": 0.05},
     ),
+}
+
+
+# Where one run takes days: of the depth question alone.
+IMAGENET = {
+    "imagenet2012": Recipe(
+        "ImageNet",
+        "configs/imagenet.py:recipe=paper",
+        steps=imagenet.HE_STEPS,
+        full=imagenet.HE_STEPS,
+        rates=(0.03, 0.1, 0.3),
+        # Its 50,000 validation images are what is reported, so that as many others choose.
+        fields={"data.validation_size": 50_000, "checkpoint_every_steps": 1_000},
+        primary=3,
+    )
 }
 
 
@@ -184,8 +199,8 @@ def at_every_rate(recipe: Recipe, network: Network, seeds: int) -> Iterator[Cell
             yield _cell(recipe, network, seed, {"optimizer.lr": rate}, labels)
 
 
-def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
-    """The recipe of a data set, with so many steps; 0 keeps its own.
+def chosen(dataset: str, seeds: int, steps: int, recipes: Mapping[str, Recipe] = RECIPES) -> Recipe:
+    """The recipe of a data set, one of `recipes`, with so many steps; 0 keeps its own.
 
     With all steps of the papers' protocol it is that protocol: their schedule, their rate.
 
@@ -196,13 +211,13 @@ def chosen(dataset: str, seeds: int, steps: int) -> Recipe:
         raise InputError(f"seeds {seeds} is not positive: it is how many seeds to run, from 0")
     if steps < 0:
         raise InputError(f"steps {steps} is negative; 0 keeps the recipe's own")
-    recipe = lookup(RECIPES, dataset, "dataset")
+    recipe = lookup(recipes, dataset, "dataset")
     if steps == recipe.full != recipe.steps:
         return replace(recipe, steps=steps, rates=(), fields={})
     return replace(recipe, steps=steps or recipe.steps)
 
 
-def recipe_of(rows: Sequence[Row]) -> tuple[str, Recipe]:
+def recipe_of(rows: Sequence[Row], recipes: Mapping[str, Recipe] = RECIPES) -> tuple[str, Recipe]:
     """The data set of runs, by the first of which it is known, and its recipe with the steps of the
     longest.
 
@@ -211,7 +226,7 @@ def recipe_of(rows: Sequence[Row]) -> tuple[str, Recipe]:
     """
     named = (row.config["data.name"] for row in rows if "data.name" in row.config)
     dataset = str(next(named, ""))
-    return dataset, chosen(dataset, 1, max(row.steps for row in rows))
+    return dataset, chosen(dataset, 1, max(row.steps for row in rows), recipes)
 
 
 def arm(kind: str, depth: int, name: str = "") -> Arm:

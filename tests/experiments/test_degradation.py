@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from experiments import degradation
-from experiments.recipes import RECIPES
+from experiments.recipes import IMAGENET, RECIPES
 from resinc import config as config_lib
 from resinc.errors import InputError
 from resinc.launch.cell import check_cells
@@ -14,13 +14,13 @@ from resinc.report.rows import Point, Row
 from resinc.runs.status import CellState
 
 
-@pytest.mark.parametrize("dataset", RECIPES)
+@pytest.mark.parametrize("dataset", [*RECIPES, *IMAGENET])
 def test_cells_load_and_pilots_come_before_what_waits_for_them(dataset):
     cells = list(degradation.sweep(dataset, seeds=2, steps=40))
     check_cells(cells)
     places = {cell.name: i for i, cell in enumerate(cells)}
     assert all(places[p] < places[cell.name] for cell in cells for p in cell.pilots)
-    for cell in cells[:: len(cells) // 9]:
+    for cell in cells[:: len(cells) // 8]:
         config = config_lib.load(cell.recipe, cell.flags)
         assert config.data.name == dataset
         assert config.steps == 40
@@ -41,6 +41,17 @@ def test_each_network_is_tried_at_every_rate_on_a_seed_that_is_not_judged():
         assert not {c.overrides["seed"] for c in pilots} & {c.overrides["seed"] for c in judged}
 
 
+def test_imagenet_has_the_networks_of_the_paper_and_chooses_on_examples_held_out():
+    cells = list(degradation.sweep("imagenet2012"))
+    assert len(cells) == 4 * (3 + 5)
+    configs = {c.args["network"]: config_lib.load(c.recipe, c.flags) for c in cells}
+    assert set(configs) == {"plain-18", "plain-34", "resnet-18", "resnet-34"}
+    for name, config in configs.items():
+        assert (config.steps, config.batch_size) == (600_000, 256)
+        assert config.data.validation_size == 50_000
+        assert config.model.shortcut == ("A" if name.startswith("resnet") else "B")
+
+
 def test_split_follows_the_seed_on_the_digits_alone():
     for dataset, follows in (("digits", True), ("cifar10", False)):
         cell = next(c for c in degradation.sweep(dataset) if c.overrides["seed"] == 3)
@@ -57,6 +68,7 @@ def test_nothing_to_run_is_refused():
 # (kind, depth) -> training error in %.
 ERRORS = {
     ("plain", 20): 4.0, ("plain", 56): 40.0,
+    ("plain", 18): 4.0, ("plain", 34): 40.0, ("residual", 18): 4.0,
     ("residual", 20): 4.0, ("residual", 32): 3.0, ("residual", 44): 2.0, ("residual", 56): 1.0,
 }  # fmt: skip
 
@@ -88,14 +100,20 @@ def rows(dataset, cells=(), errors=ERRORS, gap=5.0):
     return found
 
 
-@pytest.mark.parametrize("dataset", RECIPES)
+@pytest.mark.parametrize("dataset", [*RECIPES, *IMAGENET])
 def test_all_is_supported_by_runs_as_the_story_tells_them(dataset):
     found = degradation.report(rows(dataset))
     outcomes = {finding.id: finding.outcome for finding in found.findings}
     assert set(outcomes.values()) == {Outcome.SUPPORTED}, found.findings
-    own = {"digits": {"any_rate"}, "cifar10": {"strictly", "not_overfitting"}}[dataset]
+    own = {
+        "digits": {"any_rate"},
+        "cifar10": {"strictly", "not_overfitting"},
+        "imagenet2012": {"not_overfitting"},
+    }[dataset]
     assert {name.split(".")[1] for name in outcomes} == {"plain", "residual", "interaction"} | own
-    assert found.answer.startswith("56-layer plain networks end at 40.1 % training error, 20-layer")
+    shallow, _, deep = degradation.depths_of(dataset)
+    expected = f"{deep}-layer plain networks end at 40.1 % training error, {shallow}-layer"
+    assert found.answer.startswith(expected)
 
 
 def outcomes_of(dataset, **changes):
