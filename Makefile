@@ -24,7 +24,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash parity bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash imagenet-like parity bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -83,6 +83,12 @@ MOMENTS ?= 50
 SEED ?=
 crash: $(VENV)/.installed
 	MOMENTS=$(MOMENTS) SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 -p tests.crash.counts -m crash tests
+
+# ResNet-50 and GoogLeNet on 5,000 made-up images of 1,000 classes, killed and resumed: about an hour
+# on two idle cores. LIKE: classes, images of each, pixels, batch, steps.
+LIKE ?= 1000,5,64,16,300
+imagenet-like: $(VENV)/.installed
+	IMAGENET_LIKE=$(LIKE) $(BIN)/python -m pytest -q tests/train/test_imagenet_like.py
 
 # Optional and large: PyTorch, Keras and other people's networks. The tests then use them.
 parity: $(VENV)/.installed

@@ -7,10 +7,10 @@ import numpy as np
 
 def photographs(count: int, height: int = 375, width: int = 500) -> list[bytes]:
     """JPEG of quality 92."""
-    return [_encoded(_photograph(seed, height, width)) for seed in range(count)]
+    return [encoded(photograph(seed, height, width)) for seed in range(count)]
 
 
-def _photograph(seed: int, height: int, width: int) -> np.ndarray:
+def photograph(seed: int, height: int, width: int) -> np.ndarray:
     """uint8 [h, w, 3]: noise whose amplitude falls with frequency, mostly grey."""
     noise = np.random.RandomState(seed).standard_normal((height, width, 3))
     y, x = np.fft.fftfreq(height)[:, None, None], np.fft.rfftfreq(width)[None, :, None]
@@ -21,7 +21,7 @@ def _photograph(seed: int, height: int, width: int) -> np.ndarray:
     return np.clip(128 + 50 * image, 0, 255).astype(np.uint8)
 
 
-def _encoded(pixels: np.ndarray) -> bytes:
+def encoded(pixels: np.ndarray) -> bytes:
     from PIL import Image
 
     file = io.BytesIO()

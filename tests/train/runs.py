@@ -43,13 +43,15 @@ def flags(**changes) -> list[str]:
     return [f"--config.{name}={value}" for name, value in values.items()]
 
 
-def final_state(folder: Path, which: str = "latest") -> State:
-    """Every array of a checkpoint, as it lies on disk."""
+def final_state(
+    folder: Path, which: str = "latest", image: tuple[int, int, int] = (8, 8, 1)
+) -> State:
+    """Every array of a checkpoint, as it lies on disk; `image`: [h, w, c] of the data set."""
     saved = ConfigDict(json.loads((folder / "config.json").read_text()))
     machine = assemble(saved)
     checkpoints = Checkpoints(folder, read_only=True)
     averaged = saved.get("average_decay", 0) > 0
-    like = init_state(machine.network, machine.optimizer, (8, 8, 1), 0, averaged)
+    like = init_state(machine.network, machine.optimizer, image, 0, averaged)
     return jax.device_get(checkpoints.restore_state(checkpoints.step_of(which), like))
 
 

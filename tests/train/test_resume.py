@@ -1,10 +1,7 @@
 """A run that was stopped ends with the same bits as one that was not."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jax
@@ -13,60 +10,23 @@ import pytest
 from resinc.runs.provenance import read_provenance
 from resinc.runs.status import read_status
 from resinc.train.loop import train
+from tests.train import processes
+from tests.train.processes import wait_for
 from tests.train.runs import assert_same_end, config, flags
-
-# `resinc train`, save that it waits at step PAUSE until it is asked to stop: however busy the
-# machine is, it has not ended before it is told. Where tests run under nohup, a hang-up
-# is ignored by what they start too.
-PAUSING = """
-import os, signal, sys, time
-from resinc import cli
-from resinc.train.writer import MetricsWriter
-
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-write, told = MetricsWriter.train, signal.getsignal(signal.SIGTERM)
-
-def write_and_wait(self, step, *values):
-    write(self, step, *values)
-    end = time.monotonic() + 300
-    untold = step == int(os.environ["PAUSE"])
-    while untold and time.monotonic() < end:
-        untold = signal.getsignal(signal.SIGTERM) != told
-        time.sleep(0.01)
-
-MetricsWriter.train = write_and_wait
-sys.exit(cli.main(sys.argv[1:]))
-"""
 
 
 def start(folder: Path, pause: int) -> subprocess.Popen:
     """A process of its own, which compiles no other programs than this one."""
     kept = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
-    kept |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "PAUSE": str(pause)}
+    kept |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     recipe = "--config=configs/digits.py:depth=8"
-    return subprocess.Popen(
-        [sys.executable, "-c", PAUSING, "train", recipe, *flags(), f"--workdir={folder}"],
-        env=os.environ | kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    return processes.start(folder, [recipe, *flags()], pause, **kept)
 
 
 def finish(folder: Path, **changes) -> int:
     """Train to the end, in this process; the step that the run was at before."""
     assert train(config(**changes), folder).state == "done"
     return read_provenance(folder)["starts"][-1].get("step", 0)
-
-
-def wait_for(folder: Path, process: subprocess.Popen, step: int) -> None:
-    """Until the metrics reach a step."""
-    path = folder / "metrics.jsonl"
-    while process.poll() is None:
-        lines = path.read_text().splitlines() if path.exists() else []
-        if any(f'"step": {s},' in line for line in lines for s in range(step, 1000)):
-            return
-        time.sleep(0.002)
-    raise AssertionError(process.stdout.read().decode() if process.stdout else "")
 
 
 @pytest.fixture(scope="module")
