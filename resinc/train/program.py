@@ -15,6 +15,7 @@ from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Machine
 from resinc.train.members import member, numbers, over_members, own_parts, stacked
+from resinc.train.parallel import Replicas
 from resinc.train.precision import precisely
 from resinc.train.state import State
 from resinc.train.step import Report, Sums, make_eval_step, make_train_step
@@ -39,7 +40,14 @@ class Program:
         self.held = self.replicas.replicate(source.held)
         own = numbers(members) if members else member(numbers([machine.config]), 0)
         self.own = self.replicas.replicate(own)
-        parts = _Parts(machine, source.gather, normalizer, bool(members))
+        parts = _Parts(
+            machine.config,
+            machine.network,
+            machine.replicas,
+            source.gather,
+            normalizer,
+            bool(members),
+        )
         training = _training(parts) if members else _once(_training, parts)
         self.step: Callable = training[0]
         self._steps: Callable = training[1]
@@ -70,9 +78,11 @@ class Program:
 
 
 class _Parts(NamedTuple):
-    """What functions are made from."""
+    """What functions are made from; they are kept, so no data set is among it."""
 
-    machine: Machine
+    config: ConfigDict
+    network: Any
+    replicas: Replicas
     gather: Callable[[Any, Any], Batch]
     normalizer: normalize.Normalizer
     has_members: bool
@@ -80,8 +90,7 @@ class _Parts(NamedTuple):
 
 def _training(parts: _Parts) -> tuple[Callable, Callable]:
     """(state, own, held, moved) -> (state, report [k]): of one step, and of k."""
-    machine, gather, normalizer = parts.machine, parts.gather, parts.normalizer
-    config, replicas = machine.config, machine.replicas
+    config, network, replicas, gather, normalizer, _ = parts
 
     def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
         section = config.data
@@ -90,7 +99,7 @@ def _training(parts: _Parts) -> tuple[Callable, Callable]:
     def one(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
         mine = own_parts(config, own)
         step = make_train_step(
-            machine.network,
+            network,
             mine.optimizer,
             mine.schedule,
             augmented,
@@ -125,10 +134,9 @@ def _training(parts: _Parts) -> tuple[Callable, Callable]:
 
 def _evaluation(parts: _Parts) -> Callable:
     """(params, batch_stats, held, moved, mask) -> Sums."""
-    machine, gather, normalizer = parts.machine, parts.gather, parts.normalizer
-    config, replicas = machine.config, machine.replicas
+    config, network, replicas, gather, normalizer, _ = parts
     score = make_eval_step(
-        machine.network,
+        network,
         lambda images: normalize.prepare(images, normalizer),
         replicas,
         OBJECTIVES[config.objective],
@@ -163,14 +171,13 @@ class _Keyed:
 
 def _once(make: Callable[[_Parts], Any], parts: _Parts) -> Any:
     """`make(parts)`, one for all runs of a config in a process, of any seed, resumed or not."""
-    machine = parts.machine
-    fields = config_file.flatten(config_file.to_dict(machine.config))
+    fields = config_file.flatten(config_file.to_dict(parts.config))
     inside = [(name, str(value)) for name, value in fields if name not in _OUTSIDE]
     if make is _evaluation:
         inside = [field for field in inside if field[0].startswith(_EVALUATED)]
     arrays = map(np.asarray, (parts.normalizer.mean, parts.normalizer.scale))
     normalization = *((a.shape, a.tobytes()) for a in arrays), parts.normalizer.bgr
-    key = tuple(inside), machine.network, machine.replicas, parts.gather, normalization
+    key = tuple(inside), parts.network, parts.replicas, parts.gather, normalization
     return _made(make, _Keyed(key, parts))
 
 
