@@ -46,7 +46,7 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
         "done yet, a few steps in a folder that is thrown away",
     )
     command.add_argument(
-        "--launcher", default="local", help="where the runs run: local (default) or slurm"
+        "--launcher", default="local", help="where the runs run: local (default), slurm or gke"
     )
     command.add_argument(
         "--workers", type=count, default=0, help="runs at a time (default: one per device or core)"
@@ -67,17 +67,52 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
 
 def _add_queue(command: argparse.ArgumentParser) -> None:
     queue = command.add_argument_group("of each run in the queue of a cluster")
-    queue.add_argument("--time", default="", help="limit, e.g. 4:00:00; must be given")
-    queue.add_argument("--partition", default="", help="default: the cluster's")
     queue.add_argument("--nodes", type=count, default=1, help="default: 1")
     queue.add_argument("--gpus", type=count, default=0, help="of each node (default: none)")
     queue.add_argument("--cpus", type=count, default=0, help="of each GPU, else of each node")
-    queue.add_argument(
+    slurm = command.add_argument_group("with --launcher=slurm")
+    slurm.add_argument("--time", default="", help="limit, e.g. 4:00:00; must be given")
+    slurm.add_argument("--partition", default="", help="default: the cluster's")
+    slurm.add_argument(
         "--sbatch",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="another option of sbatch, e.g. account=vision; may be given several times",
+    )
+    _add_pods(command)
+
+
+def _add_pods(command: argparse.ArgumentParser) -> None:
+    pods = command.add_argument_group("with --launcher=gke")
+    pods.add_argument("--image", default="", help="of the container, with resinc in it")
+    pods.add_argument(
+        "--volume", default="", help="that takes the runs: gs://BUCKET, or the name of a claim"
+    )
+    pods.add_argument(
+        "--mount", default="", help="folder where it is on this machine, and is put in the pods"
+    )
+    pods.add_argument("--namespace", default="", help="default: that of kubectl's context")
+    pods.add_argument(
+        "--accelerator", default="", help="e.g. nvidia-l4 or tpu-v5-lite-podslice (default: none)"
+    )
+    pods.add_argument("--topology", default="", help="of a TPU slice, e.g. 2x4")
+    pods.add_argument(
+        "--chips", type=count, default=0, help="of each TPU host (default: 4, or the whole slice)"
+    )
+    pods.add_argument("--memory", default="", help="of each host, e.g. 32Gi")
+    pods.add_argument("--spot", action="store_true", help="on nodes that may be taken away")
+    pods.add_argument("--service-account", default="", help="that may use the bucket")
+    pods.add_argument("--kueue", default="", help="local queue of Kueue (default: none)")
+    pods.add_argument(
+        "--node-label",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the nodes that may take a run; may be given several times",
+    )
+    pods.add_argument(
+        "--manifests", default="", help="folder that takes the manifests; submit nothing"
     )
 
 

@@ -35,9 +35,25 @@ def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def _queue(args: argparse.Namespace) -> "Queue":
+    from resinc.launch.pods import Pods
     from resinc.launch.queue_request import Queue
 
-    options = args.nodes, args.gpus, args.cpus, tuple(args.sbatch)
+    pods = Pods(
+        args.image,
+        args.volume,
+        args.mount,
+        args.namespace,
+        args.accelerator,
+        args.topology,
+        args.chips,
+        args.memory,
+        args.spot,
+        args.service_account,
+        args.kueue,
+        tuple(args.node_label),
+        args.manifests,
+    )
+    options = args.nodes, args.gpus, args.cpus, tuple(args.sbatch), pods
     return Queue(args.time, args.partition, *options)
 
 

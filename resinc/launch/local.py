@@ -45,8 +45,8 @@ class Local:
         """
         if request.queue != DEFAULTS:
             raise InputError(
-                "--time, --partition, --nodes, --gpus, --cpus and --sbatch are of a cluster's "
-                "queue: give --launcher=slurm"
+                "--time, --nodes, --gpus, --image and the other options of a cluster's queue are "
+                "not of this machine: give --launcher=slurm or --launcher=gke"
             )
         devices = visible_devices() if request.devices is None else tuple(request.devices)
         accelerated = bool(devices) or has_tpu()

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 
 from resinc.errors import InputError
+from resinc.launch.pods import NO_PODS, Pods
 
-SAVE_SECONDS = 120  # Between SLURM's SIGTERM and the end of a job: for the last checkpoint.
+SAVE_SECONDS = 120  # Between the SIGTERM of a cluster and the end of a job: for a checkpoint.
 OURS = (
     *("array", "error", "job-name", "kill-on-bad-exit", "nodes", "ntasks", "ntasks-per-node"),
     *("open-mode", "output", "requeue", "no-requeue", "signal", "time", "wrap"),
@@ -23,6 +24,7 @@ class Queue:
       gpus: of each node, with a task each; 0: none, and one task a node.
       cpus: of each task; 0: the cluster's default.
       options: further ones of sbatch, e.g. "account=vision".
+      pods: what only Kubernetes is asked for.
     """
 
     time: str = ""
@@ -31,13 +33,14 @@ class Queue:
     gpus: int = 0
     cpus: int = 0
     options: tuple[str, ...] = ()
+    pods: Pods = NO_PODS
 
     @property
     def tasks_per_node(self) -> int:
         return max(1, self.gpus)
 
     def check(self) -> None:
-        """Check what can be told without a cluster.
+        """Check for SLURM what can be told without a cluster.
 
         Raises:
           InputError: quotes the option and the rule.

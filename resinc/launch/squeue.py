@@ -7,30 +7,15 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from resinc.errors import InputError
+from resinc.launch.queued import Key, Place
 from resinc.runs.queue import Ticket
 
 NAME = "SLURM"
 ANSWER_SECONDS = 60
 RECENT_SECONDS = 10.0
 COMMANDS = ("sbatch", "squeue", "scontrol", "srun")
-
-
-class Place(NamedTuple):
-    """Of a job in the queue.
-
-    Attributes:
-      job: its number, e.g. "4711_3".
-      state: SLURM's word, e.g. "PENDING" or "RUNNING".
-    """
-
-    job: str
-    state: str
-
-
-Key = tuple[str, int]  # Name of what was submitted at once, and which of it.
 
 
 def call(*command: str) -> str:

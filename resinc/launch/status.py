@@ -13,7 +13,7 @@ from rich.text import Text
 
 from resinc import output
 from resinc.duration import duration
-from resinc.launch.squeue import is_absent
+from resinc.launch import kubectl, squeue
 from resinc.launch.view import STYLES
 from resinc.runs.queue import read_ticket
 from resinc.runs.standing import Standing, read_standing
@@ -59,7 +59,7 @@ def _standing(workdir: Path) -> Standing:
     """Of a run, and of one that seems to be queued whether it still is."""
     run = read_standing(workdir)
     ticket = read_ticket(workdir) if run.state == CellState.QUEUED else None
-    if ticket is None or not is_absent(ticket):
+    if ticket is None or not any(asked(ticket) for asked in (squeue.is_absent, kubectl.is_absent)):
         return run
     why = f"{ticket} has left the queue: the same `resinc sweep` queues it again"
     return run._replace(state=CellState.UNFINISHED, message=why)

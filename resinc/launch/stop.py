@@ -7,6 +7,8 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Exit status of a run that was stopped by one of them and has saved: it is to be started again.
+SAVED = tuple(sorted(128 + number for number in SIGNALS))
 
 
 class Stopped:

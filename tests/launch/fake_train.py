@@ -11,7 +11,7 @@ from pathlib import Path
 arguments = dict(word[2:].split("=", 1) for word in sys.argv[1:] if word.startswith("--"))
 workdir = Path(arguments["workdir"])
 behaviour = json.loads(os.environ["BEHAVIOUR"])[arguments["config.seed"]]
-rank = int(os.environ.get("SLURM_PROCID", "0"))
+rank = int(os.environ.get("SLURM_PROCID") or os.environ.get("JOB_COMPLETION_INDEX") or "0")
 if rank:  # A run has one process that writes, on however many nodes.
     sys.exit(0)
 lock = (workdir / "lock").open("w")
@@ -38,6 +38,7 @@ with (workdir / "ran").open("a") as file:
     cache = os.environ["JAX_COMPILATION_CACHE_DIR"]
     seen = {"cores": cores, "device": device, "cache": cache, "pid": os.getpid()}
     names = ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "https_proxy")
+    names += ("JOBSET_NAME", "JOBSET_RESTART_ATTEMPT", "TPU_WORKER_ID", "TPU_WORKER_HOSTNAMES")
     seen |= {name: os.environ.get(name) for name in names}
     file.write(json.dumps(seen) + "\n")
 status("running", 0)
@@ -56,6 +57,10 @@ elif behaviour == "refuse after done":
     sys.exit("resinc: workdir is in use by process 1")
 elif behaviour == "quit":
     os.kill(os.getpid(), signal.SIGTERM)
+elif behaviour == "quit once":
+    if len((workdir / "ran").read_text().splitlines()) == 1:
+        os.kill(os.getpid(), signal.SIGTERM)
+    status("done", 9)
 elif behaviour == "wait once":
     while len((workdir / "ran").read_text().splitlines()) == 1 and not (workdir / "go").exists():
         if (workdir / "deaf").exists():

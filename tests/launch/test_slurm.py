@@ -13,13 +13,15 @@ import pytest
 
 from resinc.cli import main
 from resinc.errors import InputError
+from resinc.launch import queued as engine
 from resinc.launch import slurm as launcher
 from resinc.launch import slurm_task
 from resinc.launch import sweep as sweep_module
 from resinc.launch.launcher import Request
 from resinc.launch.queue_request import Queue, seconds
+from resinc.launch.queued import Place
 from resinc.launch.slurm_task import take_one_gpu
-from resinc.launch.squeue import Place, parse_end, parse_queue
+from resinc.launch.squeue import parse_end, parse_queue
 from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
@@ -48,7 +50,7 @@ def cluster(daemons):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(launcher, "POLL_SECONDS", 0.5)
+    monkeypatch.setattr(engine, "POLL_SECONDS", 0.5)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("https_proxy", "http://nowhere.invalid:1")
 
@@ -232,7 +234,7 @@ def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
     monkeypatch.setenv("SLURM_PROCID", "1")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
     started = []
-    monkeypatch.setattr(slurm_task.os, "execvpe", lambda *call: started.append(call))
+    monkeypatch.setattr(os, "execvpe", lambda *call: started.append(call))
     task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path), 0)
     with pytest.raises(SystemExit, match="stopped 3 times before its first step"):
         slurm_task.become(task)
@@ -254,7 +256,7 @@ def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_
         write_ticket(workdir, ticket)
 
     with monkeypatch.context() as patch:
-        patch.setattr(launcher, "write_ticket", write)
+        patch.setattr(engine, "write_ticket", write)
         with pytest.raises(Killed):
             queued(tmp_path, patch, "wait once", "wait once")
     assert not read_ticket(folder(tmp_path, 0)).job

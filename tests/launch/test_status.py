@@ -9,6 +9,7 @@ import pytest
 from resinc.cli import main
 from resinc.launch import squeue, status, status_page
 from resinc.launch.cell import Cell
+from resinc.launch.queued import Place
 from resinc.runs.holder import Holder
 from resinc.runs.queue import Ticket, write_ticket
 from resinc.runs.standing import read_standing
@@ -178,7 +179,7 @@ def test_a_queued_run_tells_its_job_and_one_that_left_the_queue_is_unfinished(
     for seed in range(2):
         write_ticket(tmp_path / cell(seed).name, Ticket("SLURM", "resinc-a", seed, f"17_{seed}"))
     monkeypatch.setattr(
-        squeue, "_recent_queue", lambda period: {("resinc-a", 0): squeue.Place("17_0", "PENDING")}
+        squeue, "_recent_queue", lambda period: {("resinc-a", 0): Place("17_0", "PENDING")}
     )
     _, (queued, left) = status.look(tmp_path)
     assert (queued.state, queued.host) == (CellState.QUEUED, "SLURM 17_0")
