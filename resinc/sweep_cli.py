@@ -90,7 +90,7 @@ def _add_pods(command: argparse.ArgumentParser) -> None:
         "--volume", default="", help="that takes the runs: gs://BUCKET, or the name of a claim"
     )
     pods.add_argument(
-        "--mount", default="", help="folder where it is on this machine, and is put in the pods"
+        "--mount", type=path, help="folder where it is on this machine, and is put in the pods"
     )
     pods.add_argument("--namespace", default="", help="default: that of kubectl's context")
     pods.add_argument(
@@ -112,7 +112,7 @@ def _add_pods(command: argparse.ArgumentParser) -> None:
         help="of the nodes that may take a run; may be given several times",
     )
     pods.add_argument(
-        "--manifests", default="", help="folder that takes the manifests; submit nothing"
+        "--manifests", type=path, help="folder that takes the manifests; submit nothing"
     )
 
 

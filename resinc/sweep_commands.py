@@ -41,7 +41,7 @@ def _queue(args: argparse.Namespace) -> "Queue":
     pods = Pods(
         args.image,
         args.volume,
-        args.mount,
+        str(args.mount or ""),
         args.namespace,
         args.accelerator,
         args.topology,
@@ -51,7 +51,7 @@ def _queue(args: argparse.Namespace) -> "Queue":
         args.service_account,
         args.kueue,
         tuple(args.node_label),
-        args.manifests,
+        str(args.manifests or ""),
     )
     options = args.nodes, args.gpus, args.cpus, tuple(args.sbatch), pods
     return Queue(args.time, args.partition, *options)

@@ -156,8 +156,10 @@ def _container(name: Name, work: Work, queue: Queue, hosts: int) -> dict[str, An
     pods = queue.pods
     restarts = "metadata.annotations['jobset.sigs.k8s.io/restart-attempt']"
     task = [f"--root={work.root}", f"--log={work.log}", *(f"--run={run}" for run in work.runs)]
+    if hosts > 1:
+        task.append(f"--hosts={hosts}")
     if hosts > 1 and not pods.tpu:
-        task += [f"--hosts={hosts}", f"--coordinator={name}-{JOB}-0-0.{name}:{PORT}"]
+        task.append(f"--coordinator={name}-{JOB}-0-0.{name}:{PORT}")
     task += ["--accelerated"] if pods.accelerator else []
     return {
         "name": CONTAINER,

@@ -33,6 +33,8 @@ def main(arguments: Sequence[str]) -> None:
     task = parser.parse_args(arguments)
     environment = child_environment(task.root, task.accelerated)
     index = environment.get("JOB_COMPLETION_INDEX", "0")
+    if task.hosts == 1:  # Else JAX would ask Kubernetes, which need not let it, for the others.
+        environment.pop("JOB_COMPLETION_INDEX", None)
     command = [sys.executable, *task.rest]
     if task.coordinator:  # On a TPU, GKE tells JAX by variables.
         command.append(f"--coordinator={task.coordinator}")

@@ -15,6 +15,7 @@ def job() -> str:
         ("SLURM_JOB_ID", "SLURM"),
         ("PBS_JOBID", "PBS"),
         ("LSB_JOBID", "LSF"),
+        ("JOBSET_NAME", "Kubernetes"),
         ("JOB_COMPLETION_INDEX", "Kubernetes"),
     ):
         if os.environ.get(variable):

@@ -24,6 +24,7 @@ from resinc.launch.pods import Pods
 from resinc.launch.queue_request import Queue
 from resinc.launch.stop import SAVED
 from resinc.report import read_rows
+from resinc.runs import host
 from resinc.runs.log import last_words
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.status import CellState, state_of, write_status
@@ -449,15 +450,23 @@ def test_a_host_with_gpus_is_told_who_it_is(tmp_path):
 
 def test_a_host_of_a_slice_is_told_by_gke_alone(tmp_path):
     variables = {"JOB_COMPLETION_INDEX": "1", "TPU_WORKER_ID": "1", "TPU_WORKER_HOSTNAMES": "a,b"}
-    arguments, seen = json.loads(task(tmp_path, variables=variables).stdout)
-    assert (seen["TPU_WORKER_ID"], seen["TPU_WORKER_HOSTNAMES"]) == ("1", "a,b")
+    ran = task(tmp_path, variables=variables, options=["--hosts=2"])
+    arguments, seen = json.loads(ran.stdout)
+    assert {name: seen[name] for name in variables} == variables
     assert arguments == []
 
 
-def test_the_first_host_writes_the_log(tmp_path):
-    ran = task(tmp_path, variables={"JOB_COMPLETION_INDEX": "0"})
+def test_the_first_host_writes_the_log_and_one_that_is_alone_looks_for_no_others(
+    tmp_path, monkeypatch
+):
+    variables = {"JOB_COMPLETION_INDEX": "0", "JOBSET_NAME": "resinc-a-1"}
+    ran = task(tmp_path, variables=variables)
     assert ran.stdout == ""
-    assert "JOB_COMPLETION_INDEX" in (tmp_path / "log.txt").read_text()
+    _, seen = json.loads((tmp_path / "log.txt").read_text().splitlines()[-1])
+    assert "JOB_COMPLETION_INDEX" not in seen
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("JOBSET_NAME", seen["JOBSET_NAME"])
+    assert host.job() == "Kubernetes resinc-a-1"
 
 
 def test_a_run_that_diverged_on_another_host_is_not_trained_again(tmp_path):
