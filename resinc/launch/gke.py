@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from resinc.errors import InputError
 from resinc.file_paths import show
 from resinc.launch import kubectl
@@ -71,6 +69,8 @@ class Gke(Queued):
         return super().submit(jobs, listener)
 
     def _write(self, jobs: Sequence[Job], listener: Listener) -> None:
+        import yaml
+
         folder = Path(self._pods.manifests)
         written = 0
         try:
