@@ -8,20 +8,22 @@ os.environ["XLA_FLAGS"] = (
     # Programs here run once or twice: compiling them is most of the time, and this halves it.
     " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
-
 import ctypes
 import gc
 import math
 import socket
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 # What is kept of compiled programs and decoded sets is the tests' own, not their user's.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "user")
 
 import jax
 import pytest
+from jax._src import compiler
 
 import resinc  # noqa: F401  Adds to XLA_FLAGS what keeps sums right.
 
@@ -50,6 +52,30 @@ def drop_compiled_programs() -> None:
     gc.collect()
     if sys.platform == "linux":  # What was freed goes back to the system.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+@pytest.fixture(scope="module")
+def older_emitters() -> Iterator[None]:
+    """A file's programs are compiled to code by XLA's older emitters: 1.1 CPU seconds, not 3.1.
+
+    Not for tests of bits: these emitters round at other places in each program. jax 0.12 has
+    no others than the new ones.
+    """
+    if not metadata.version("jaxlib").startswith(("0.10.", "0.11.")):
+        yield
+        return
+    # What `jax.jit(compiler_options=...)` sets for one function.
+    options = compiler.get_compile_options
+
+    def with_older(*args: Any, env_options_overrides: Any = None, **rest: Any) -> Any:
+        own = {**(env_options_overrides or {}), "xla_cpu_use_fusion_emitters": "False"}
+        return options(*args, env_options_overrides=own, **rest)
+
+    drop_compiled_programs()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", with_older)
+        yield
+    drop_compiled_programs()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from resinc.blocks import BLOCKS, ResidualBlock
+from resinc.networks.variables import variable_shapes
 from resinc.ops.layers import make_layers
 from resinc.ops.merge import MERGES
 from resinc.ops.shortcut import SHORTCUTS
+from tests import drawn
+
+pytestmark = pytest.mark.usefixtures("older_emitters")
 
 
 def layers(shortcut="A", train=True):
@@ -24,11 +28,10 @@ def images(shape=(4, 8, 8, 8)):
 def test_block_maps_to_its_features_and_stride(name, features, stride):
     block = BLOCKS[name](layers(), features, stride)
     x = images()
+    variables = drawn.variables(block, x.shape[1:])
 
     @jax.jit
     def output_and_gradient(x):
-        variables = block.init(jax.random.key(0, impl="rbg"), x)
-
         def total(x):
             y, _ = block.apply(variables, x, mutable=["batch_stats"])
             return jnp.sum(y**2), y
@@ -44,10 +47,10 @@ def test_block_maps_to_its_features_and_stride(name, features, stride):
 def test_zero_branch_leaves_only_the_shortcut(shortcut):
     block = ResidualBlock(layers(shortcut), 8)
     x = images()
-    variables = block.init(jax.random.key(0, impl="rbg"), x)
-    params = variables["params"]
-    params["norm2"]["scale"] *= 0
-    y = block.apply({**variables, "params": params}, x, mutable=["batch_stats"])[0]
+    variables = drawn.variables(block, x.shape[1:])
+    for name in ("scale", "bias"):
+        variables["params"]["norm2"][name] *= 0
+    y = jax.jit(lambda v: block.apply(v, x, mutable=["batch_stats"])[0])(variables)
     is_identity = bool(jnp.all(y == x))
     assert is_identity == (shortcut in ("A", "B"))
 
@@ -67,7 +70,7 @@ def test_option_a_takes_every_second_pixel_and_pads_with_zeros():
 def test_projections_stand_where_the_option_puts_them(shortcut, at_change, elsewhere):
     def has_projection(features, stride):
         block = ResidualBlock(layers(shortcut), features, stride)
-        return "shortcut" in block.init(jax.random.key(0, impl="rbg"), images())["params"]
+        return "shortcut" in variable_shapes(block, (8, 8, 8))["params"]
 
     assert has_projection(16, 2) == at_change
     assert has_projection(8, 1) == elsewhere
@@ -78,10 +81,10 @@ def test_gain_of_zero_removes_the_branch(name):
     """What is left is the shortcut, in training and evaluation; a gain of one changes nothing."""
     block = BLOCKS[name](layers(), 8)
     x = images()
+    variables = drawn.variables(block, x.shape[1:])
 
     @jax.jit
     def outputs(x):
-        variables = block.init(jax.random.key(0, impl="rbg"), x)
         call = functools.partial(block.apply, variables, x, mutable=["batch_stats"])
         return [call()[0], call(jnp.ones(()))[0], call(jnp.zeros(()))[0]]
 
@@ -95,10 +98,10 @@ def test_gain_of_zero_removes_the_branch(name):
 def test_block_without_branch_ignores_the_gain(name):
     block = BLOCKS[name](layers(), 8)
     x = images()
+    variables = drawn.variables(block, x.shape[1:])
 
     @jax.jit
     def outputs(x):
-        variables = block.init(jax.random.key(0, impl="rbg"), x)
         call = functools.partial(block.apply, variables, x, mutable=["batch_stats"])
         return [call()[0], call(jnp.zeros(()))[0]]
 

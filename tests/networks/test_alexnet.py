@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ from resinc import networks
 from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks import paths
+
+pytestmark = pytest.mark.usefixtures("older_emitters")
 
 
 def build(variant="one_tower", classes=1000, **changes):
@@ -66,16 +70,18 @@ def test_images_below_63_pixels_are_refused():
 @pytest.mark.parametrize("variant", ["one_tower", "two_groups"])
 def test_dropout_is_of_training_alone_and_can_be_off(variant):
     x = np.random.default_rng(0).normal(size=(1, 63, 63, 3)).astype(np.float32)
-    random = np.random.default_rng(1)
-    params = jax.tree.map(
-        lambda leaf: random.normal(size=leaf.shape, scale=0.02).astype(np.float32),
-        shapes(build(variant, 5), 63),
-    )
+    # 57 million numbers, of which a million are drawn.
+    some = np.random.default_rng(1).normal(size=1_000_003, scale=0.02).astype(np.float32)
+    params = jax.tree.map(lambda leaf: np.resize(some, leaf.shape), shapes(build(variant, 5), 63))
 
-    def logits(train, **changes):
-        network = build(variant, 5, **changes)
+    @functools.partial(jax.jit, static_argnums=(1, 2))
+    def apply(params, train, dropout):
+        network = build(variant, 5, dropout=dropout)
         rngs = {"dropout": jax.random.key(0)}
-        return np.asarray(network.apply({"params": params}, x, train=train, rngs=rngs))
+        return network.apply({"params": params}, x, train=train, rngs=rngs)
+
+    def logits(train, dropout=-1.0):
+        return np.asarray(apply(params, train, dropout))
 
     np.testing.assert_array_equal(logits(True, dropout=0.0), logits(False))
     assert np.abs(logits(True) - logits(False)).max() > 1e-3 * np.abs(logits(False)).max()

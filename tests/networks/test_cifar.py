@@ -12,6 +12,10 @@ from resinc.errors import InputError
 from resinc.networks import stage
 from resinc.networks.paths import stack, unstack
 from resinc.networks.stage import segment_length, survival
+from resinc.networks.variables import draw_variables, seed_key, variable_shapes
+from tests import drawn
+
+pytestmark = pytest.mark.usefixtures("older_emitters")
 
 
 def section(**changes):
@@ -93,19 +97,19 @@ def test_unknown_name_lists_the_choices(field, value, message):
         networks.build(section(**{field: value}), 10)
 
 
-def scanned_and_unrolled(**changes):
-    scanned = networks.build(section(depth=20, width=4, scan=True, **changes), 10)
-    unrolled = networks.build(section(depth=20, width=4, scan=False, **changes), 10)
-    x = jnp.asarray(np.random.RandomState(0).rand(8, 8, 8, 3), jnp.float32)
-    variables = scanned.init(jax.random.key(1, impl="rbg"), x, train=False)
-    return scanned, unrolled, variables, x
+IMAGES = np.random.RandomState(0).rand(4, 8, 8, 3).astype(np.float32)
 
 
-def gradients(network, variables, x):
+def small(sizes, **changes):
+    """A network of so many blocks in each stage."""
+    return networks.build(section(width=4, **changes), 10).clone(sizes=sizes)
+
+
+def gradients(network, variables):
     def loss(params):
         logits, updates = network.apply(
             {**variables, "params": params},
-            x,
+            IMAGES,
             train=True,
             mutable=["batch_stats"],
             rngs={"dropout": jax.random.key(2)},
@@ -119,13 +123,15 @@ def gradients(network, variables, x):
     ("block", "shortcut"), [("plain", "A"), ("residual", "A"), ("residual", "C")]
 )
 def test_scan_equals_unrolled(block, shortcut):
-    scanned, unrolled, variables, x = scanned_and_unrolled(block=block, shortcut=shortcut)
+    options = {"block": block, "shortcut": shortcut}
+    scanned, unrolled = (small((1, 3), scan=scan, **options) for scan in (True, False))
+    variables = drawn.variables(scanned, (8, 8, 3))
     apart = {name: unstack(tree) for name, tree in variables.items()}
     assert "blocks" in variables["params"]["stage2"]
     assert "block03" in apart["params"]["stage2"]
 
-    (loss, stats), grads = gradients(scanned, variables, x)
-    (loss_apart, stats_apart), grads_apart = gradients(unrolled, apart, x)
+    (loss, stats), grads = gradients(scanned, variables)
+    (loss_apart, stats_apart), grads_apart = gradients(unrolled, apart)
     np.testing.assert_allclose(loss, loss_apart, rtol=1e-5)
     together = (unstack(grads), unstack(stats))
     jax.tree.map(
@@ -150,23 +156,20 @@ def test_stack_inverts_unstack_in_number_order():
 def test_rematerialised_gradient_is_the_same(scan, length, survives, monkeypatch):
     """Statistics too; three scanned blocks are a segment of two and a rest of one."""
     monkeypatch.setattr(stage, "segment_length", lambda blocks: length)
-    options = {"depth": 26, "width": 4, "scan": scan, "survival": survives}
-    kept = networks.build(section(**options), 10)
-    remat = networks.build(section(**options, remat=True), 10)
-    x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
-    variables = kept.init(jax.random.key(1, impl="rbg"), x, train=False)
+    kept, remat = (small((4,), scan=scan, survival=survives, remat=r) for r in (False, True))
+    variables = drawn.variables(kept, (8, 8, 3))
 
     def backward(network):
-        return str(jax.make_jaxpr(lambda v: gradients(network, v, x))(variables))
+        return str(jax.make_jaxpr(lambda v: gradients(network, v))(variables))
 
-    assert ("remat" in backward(remat), "remat" in backward(kept)) == (True, False)
-    # Forwards and backwards, segments and blocks in them: a loop more in each of three stages.
-    loops = [backward(network).count("= scan[") for network in (remat, kept)]
-    assert (loops[0] > loops[1]) == scan
+    with_remat, without = backward(remat), backward(kept)
+    assert ("remat" in with_remat, "remat" in without) == (True, False)
+    # Forwards and backwards, segments and blocks in them: a loop more.
+    assert (with_remat.count("= scan[") > without.count("= scan[")) == scan
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-        gradients(remat, variables, x),
-        gradients(kept, variables, x),
+        gradients(remat, variables),
+        gradients(kept, variables),
     )
 
 
@@ -190,9 +193,7 @@ def test_input_of_any_size_gives_logits(shape):
 
 def test_kernels_are_he_normal():
     network = networks.build(section(depth=20), 10)
-    params = network.init(jax.random.key(0, impl="rbg"), jnp.zeros((1, 8, 8, 3)), train=False)[
-        "params"
-    ]
+    params = draw_variables(network, (8, 8, 3), seed_key(0))["params"]
     kernel = np.asarray(params["stage3"]["blocks"]["conv2"]["kernel"])
     assert kernel.shape == (2, 3, 3, 64, 64)
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / (9 * 64)), rtol=0.02)
@@ -202,10 +203,16 @@ def test_kernels_are_he_normal():
 
 def test_bfloat16_keeps_parameters_and_logits_in_float32():
     network = networks.build(section(depth=8, width=4, dtype="bfloat16"), 10)
-    x = jnp.ones((2, 8, 8, 3))
-    logits, variables = network.init_with_output(jax.random.key(0, impl="rbg"), x, train=False)
-    assert {leaf.dtype for leaf in jax.tree.leaves((logits, variables))} == {jnp.dtype("float32")}
-    single = networks.build(section(depth=8, width=4), 10).apply(variables, x, train=False)
+    leaves = jax.tree.leaves(variable_shapes(network, (8, 8, 3)))
+    assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}
+    variables = drawn.variables(network, (8, 8, 3))
+
+    def logits_of(network):
+        return jax.jit(lambda v: network.apply(v, IMAGES, train=False))(variables)
+
+    logits = logits_of(network)
+    assert logits.dtype == jnp.float32
+    single = logits_of(networks.build(section(depth=8, width=4), 10))
     np.testing.assert_allclose(logits, single, rtol=0.1, atol=0.1)
     assert not np.array_equal(logits, single)
 
@@ -243,19 +250,20 @@ def test_option_that_does_not_fit_is_refused(changes, message):
         networks.build(section(**changes), 10)
 
 
+@functools.cache
+def applied(train, **changes):
+    """(variables, key) -> logits; compiled once."""
+    network = small((1, 3), **changes)
+    apply = functools.partial(network.apply, train=train, mutable=["batch_stats"] if train else [])
+    return jax.jit(lambda variables, key: apply(variables, IMAGES, rngs={"dropout": key})[0])
+
+
 def dropped(train, key=0, **changes):
     """Logits of a network whose branches are dropped with stochastic depth."""
-    network = networks.build(section(depth=20, width=4, **changes), 10)
-    x = jnp.asarray(np.random.RandomState(0).rand(4, 8, 8, 3), jnp.float32)
-    variables = jax.jit(
-        functools.partial(networks.build(section(depth=20, width=4), 10).init, train=False)
-    )(jax.random.key(1, impl="rbg"), x)
+    variables = drawn.variables(small((1, 3)), (8, 8, 3))
     if not changes.get("scan", True):
         variables = {name: unstack(tree) for name, tree in variables.items()}
-    rngs = {"dropout": jax.random.key(key)}
-    mutable = ["batch_stats"] if train else []
-    apply = functools.partial(network.apply, train=train, mutable=mutable)
-    return jax.jit(apply)(variables, x, rngs=rngs)[0]
+    return applied(train, **changes)(variables, jax.random.key(key))
 
 
 def test_stochastic_depth_draws_in_training_only():

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,10 +12,15 @@ from resinc.errors import InputError
 from resinc.networks import paths
 from resinc.networks.inception_resnet import V1, V2
 from resinc.networks.paths import stack, unstack
+from resinc.networks.variables import variable_shapes
+from tests import drawn
+
+pytestmark = pytest.mark.usefixtures("older_emitters")
 
 NAMES = ("inception_v3", "inception_v4", "inception_resnet")
 
 
+@functools.cache  # What is traced of a network is kept under it.
 def build(name, variant="", classes=1000, **changes):
     section = base.get_config().model
     section.update(name=name, variant=variant, **changes)
@@ -21,23 +28,11 @@ def build(name, variant="", classes=1000, **changes):
 
 
 def shapes(network, size=(299, 299)):
-    x = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
-    return jax.eval_shape(lambda x: network.init(jax.random.key(0), x, train=False), x)
+    return variable_shapes(network, (*size, 3))
 
 
 def count(tree):
     return sum(leaf.size for leaf in jax.tree.leaves(tree))
-
-
-def random_variables(network):
-    random = np.random.default_rng(0)
-
-    def value(path, leaf):
-        deviation = (2 / np.prod(leaf.shape[:-1])) ** 0.5 if leaf.ndim > 1 else 0.1
-        mean = 1 if path[-1].key in ("scale", "var") else 0
-        return (mean + random.normal(size=leaf.shape) * deviation).astype(np.float32)
-
-    return jax.tree_util.tree_map_with_path(value, dict(shapes(network, (75, 75))))
 
 
 # Without and with the auxiliary classifier: torchvision 0.21.
@@ -131,7 +126,6 @@ def test_auxiliary_logits_are_there_in_training_alone(size):
             x,
         )
 
-    assert "auxiliary" not in variables
     assert run(train=False).get("auxiliary", {}) == {}
     (logits,) = jax.tree.leaves(run(train=True)["auxiliary"])
     assert (logits.shape, logits.dtype) == ((2, 7), jnp.float32)
@@ -157,7 +151,7 @@ def small(name, variant, scan):
 @pytest.mark.parametrize(("name", "variant"), [("inception_v4", ""), ("inception_resnet", "v1")])
 def test_scanned_equals_unrolled(name, variant):
     scanned, unrolled = small(name, variant, True), small(name, variant, False)
-    variables = random_variables(unrolled)
+    variables = drawn.variables(unrolled, (75, 75, 3))
     assert "blocks" in stack(variables)["params"]["stage2"]
     x = np.random.default_rng(1).normal(size=(2, 75, 75, 3)).astype(np.float32)
 
@@ -175,7 +169,7 @@ def test_branch_scale_of_the_config_multiplies_the_networks_own():
     def logits(branch_scale):
         network = build("inception_resnet", "v1", classes=5, branch_scale=branch_scale)
         network = network.clone(version=V1._replace(sizes=(1, 1, 1)))
-        variables = random_variables(network)
+        variables = drawn.variables(network, (75, 75, 3))
         return network.apply(variables, x, train=False), variables, network
 
     x = np.random.default_rng(1).normal(size=(1, 75, 75, 3)).astype(np.float32)

@@ -12,6 +12,7 @@ from resinc.errors import InputError
 from resinc.ops.layers import Conv, make_layers
 from resinc.ops.merge import MERGES
 from resinc.ops.shortcut import SHORTCUTS
+from tests import drawn
 
 
 @pytest.mark.parametrize(("size", "stride"), [((3, 3), 1), ((3, 3), 2), ((1, 7), 1), ((2, 5), 2)])
@@ -40,12 +41,8 @@ def test_a_shifted_image_gives_the_shifted_answer_of_every_block(block):
             train=False, shortcut=SHORTCUTS["C"], merge=MERGES["add"], circular=circular
         )
         module = BLOCKS[block](layers, 8, 2)
-
-        @jax.jit
-        def answers(x):
-            variables = module.init(jax.random.key(0, impl="rbg"), x)
-            return module.apply(variables, x)
-
+        variables = drawn.variables(module, x.shape[1:])
+        answers = jax.jit(lambda x: module.apply(variables, x))
         y = np.asarray(answers(np.concatenate([x, np.roll(x, (2, 2), (1, 2))])))
         return np.abs(np.roll(y[:2], (1, 1), (1, 2)) - y[2:]).max() / np.abs(y).max()
 

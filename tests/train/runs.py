@@ -10,11 +10,11 @@ from ml_collections import ConfigDict
 
 from configs import digits
 from resinc.config import to_dict
-from resinc.networks.variables import variable_shapes
 from resinc.runs.config import write_config
 from resinc.train.assemble import assemble
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.state import State, first_state, init_state
+from tests import drawn
 
 OVERRIDES = {
     "steps": 30,
@@ -58,16 +58,7 @@ def final_state(
 def drawn_run(settings: ConfigDict, folder: Path) -> State:
     """The files of a run as others read them, with weights and statistics drawn, none trained."""
     machine = assemble(settings)
-    random = np.random.default_rng(0)
-    shapes = variable_shapes(machine.network, (8, 8, 1))
-
-    def draw(path, leaf):
-        # Kernels of He et al.; scales, variances and the rest as training leaves them.
-        spread = {"kernel": np.sqrt(2 / max(1, np.prod(leaf.shape[:-1]))), "bias": 0.3, "mean": 0.3}
-        values = random.normal(0, spread.get(path[-1].key, 0.2), leaf.shape)
-        return np.float32(np.abs(values + 1) if path[-1].key in ("scale", "var") else values)
-
-    variables = jax.tree_util.tree_map_with_path(draw, shapes)
+    variables = drawn.variables(machine.network, (8, 8, 1))
     state = first_state(variables["params"], variables["batch_stats"], machine.optimizer)
     checkpoints = Checkpoints(folder)
     checkpoints.save(state, to_dict(settings), {}, None)

@@ -10,6 +10,8 @@ from resinc.train.finite import PARTS, name_parts, nonfinite_parts
 from resinc.train.loop import train
 from tests.train.runs import config
 
+pytestmark = pytest.mark.usefixtures("older_emitters")
+
 SOUND = {
     "loss": jnp.float32(2.3),
     "gradient": {"a": jnp.ones((300, 7)), "b": jnp.full((), 1e18)},

@@ -25,7 +25,7 @@ from resinc.train.parallel import Replicas
 from resinc.train.state import State, init_state
 from resinc.train.step import make_train_step
 
-pytestmark = pytest.mark.usefixtures("uncached")
+pytestmark = pytest.mark.usefixtures("uncached", "older_emitters")
 
 BOTTLENECK = {"block": "bottleneck", "shortcut": "B", "width": 8}
 # Name -> (config.model, pixels); as small as each network allows.

@@ -16,6 +16,8 @@ from resinc.train.parallel import AXIS, Replicas, make_replicas
 from resinc.train.state import init_state
 from resinc.train.step import make_eval_step, make_train_step
 
+pytestmark = pytest.mark.usefixtures("older_emitters")
+
 SIZE, BATCH = 40, 16
 
 

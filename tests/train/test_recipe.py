@@ -17,6 +17,8 @@ from resinc.train.program import Program
 from resinc.train.state import init_state
 from tests.train.runs import config
 
+pytestmark = pytest.mark.usefixtures("older_emitters")
+
 
 def test_smoothed_loss_is_the_cross_entropy_with_the_smoothed_target():
     logits = jnp.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
