@@ -32,3 +32,16 @@ def count(text: str) -> int:
     if not text.strip().isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Whole numbers of at least 1, from the smallest to the largest."""
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdecimal() and int(number) for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers of at least 1")
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """e.g. "v5e,h100"."""
+    return tuple(part.strip() for part in text.split(","))

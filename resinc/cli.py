@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from resinc import commands, sweep_cli, sweep_commands
-from resinc.argument_types import count, path
+from resinc.argument_types import count, counts, names, path
 from resinc.errors import InputError, outside_cause
 from resinc.output import surviving_output
 
@@ -236,6 +236,30 @@ def make_parser() -> argparse.ArgumentParser:
         "--to", required=True, type=path, help="directory that serves as --dir without TFDS"
     )
     action.set_defaults(run=commands.run_data_arrays)
+
+    text = "What training would take on many TPUs or GPUs, from the compiled step; none is needed."
+    command = add("plan", commands.run_plan, text, takes_config=True)
+    command.add_argument(
+        "--devices",
+        type=counts,
+        default=(8, 64, 256, 1024),
+        help="how many, e.g. 8,64 (default: 8,64,256,1024)",
+    )
+    command.add_argument(
+        "--chip",
+        type=names,
+        default=("v5e", "h100"),
+        help="keys of resinc.cost.chips.CHIPS (default: v5e,h100)",
+    )
+    command.add_argument(
+        "--per-device",
+        type=count,
+        default=0,
+        help="images a step for each (default: the config's batch, divided)",
+    )
+    command.add_argument(
+        "--classes", type=count, default=1000, help="of image files (default: 1000)"
+    )
 
     text = "Layers, shapes, parameters, multiply-adds, activations of any network."
     command = add("summary", commands.run_summary, text, takes_config=True, needs_config=False)

@@ -280,3 +280,24 @@ def run_summary(args: argparse.Namespace, overrides: list[str]) -> int:
         classes, image = spec.num_classes, spec.image_shape
     print_summary(network_cost(build(config.model, classes), image), by=args.by, csv=args.csv)
     return 0
+
+
+def run_plan(args: argparse.Namespace, overrides: list[str]) -> int:
+    config = load_training(args.config, overrides)
+    from resinc.cost.chips import CHIPS
+    from resinc.cost.plan_table import print_plan
+    from resinc.registry import lookup
+
+    chips = [lookup(CHIPS, name, "chip") for name in args.chip]
+    if "jax" in sys.modules:
+        raise InputError("a plan needs a process in which JAX has not been started")
+    flags = os.environ.get("XLA_FLAGS", "")
+    wanted = f"--xla_force_host_platform_device_count={max(args.devices)}"
+    os.environ["XLA_FLAGS"] = f"{flags} {wanted}".strip()
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    prepare_jax(deterministic=False)
+    from resinc.train.planned import compile_steps
+
+    images = config.steps * config.batch_size
+    print_plan(compile_steps(config, args.classes, args.devices, args.per_device), chips, images)
+    return 0

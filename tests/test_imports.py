@@ -39,7 +39,8 @@ ALLOWED = {
     "runs": LEAVES | {"resinc", "resinc.config"},
     "report": EVERYWHERE | {"resinc.runs"},
     "train": EVERYWHERE
-    | {"resinc", "resinc.networks", "resinc.data", "resinc.cost", "resinc.ops.loss"}
+    | {"resinc", "resinc.networks", "resinc.data", "resinc.cost"}
+    | {"resinc.ops.loss", "resinc.ops.platform"}
     | {"resinc.weights", "resinc.probes", "resinc.runs", "resinc.xla"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report", "resinc.runs"},
     "argument_types": LEAVES,

@@ -35,12 +35,15 @@ class Machine(NamedTuple):
     dataset: Dataset  # Found, not read.
 
 
-def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
+def assemble(
+    config: ConfigDict, replicas: Replicas | None = None, dataset: Dataset | None = None
+) -> Machine:
     """Build and check everything that needs neither an example nor a compiler.
 
     Args:
       config: a filled `configs.base` schema.
       replicas: instead of those that training takes, where nothing is trained.
+      dataset: instead of the one that the config names, where no example is needed.
 
     Raises:
       InputError: a field out of its range; says which, its value and the rule. Or JAX computes
@@ -48,7 +51,7 @@ def assemble(config: ConfigDict, replicas: Replicas | None = None) -> Machine:
     """
     config_file.check(config, recipe="base.py")
     check_sums()
-    dataset = find(config.data)
+    dataset = dataset or find(config.data)
     spec = dataset.spec
     network = _network(FrozenConfigDict(config.model), spec.num_classes)
     _check_objective(config, network, spec)
