@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from resinc.cost import chips
 from resinc.cost.chips import Chip
 from resinc.cost.scaling import Prediction, Step, predict
+from resinc.duration import duration
 
 HEADER = (
-    "chips", "images a step", "step", "images/s", "efficiency", "bottleneck", "memory", "days",
+    "chips", "images a step", "step", "images/s", "efficiency", "bottleneck", "memory", "recipe",
 )  # fmt: skip
 
 
@@ -31,7 +32,6 @@ def print_plan(steps: Mapping[int, Step], planned: Sequence[Chip], images: int) 
 
 
 def _cells(it: Prediction, memory: float, images: int) -> list[str]:
-    days = images * it.seconds / it.images / 86_400
     return [
         f"{it.count:,} {it.chip.name}",
         f"{it.images:,}",
@@ -40,7 +40,7 @@ def _cells(it: Prediction, memory: float, images: int) -> list[str]:
         f"{100 * it.efficiency:.1f} %",
         it.bottleneck,
         f"{memory / chips.GIGA:.3g} GB" + ("" if it.fits else ": too much"),
-        f"{days:.3g}" if days >= 0.001 else "< 0.001",
+        duration(images * it.seconds / it.images),
     ]
 
 
@@ -49,9 +49,9 @@ def assumptions(steps: Mapping[int, Step]) -> str:
     step = next(iter(steps.values()))
     text = (
         "Compiled for as many devices as each row has, not run; on each: "
-        f"{step.multiply_adds / step.images / 1e6:,.3g} M multiply-adds an image forwards and "
-        f"backwards, {step.traffic / step.images / 1e6:,.3g} MB read and written for it, "
-        f"{step.reduced / 1e6:,.3g} MB a step averaged over all. Assumed (resinc/cost/chips.py): "
+        f"{_millions(step.multiply_adds / step.images)} multiply-adds an image forwards and "
+        f"backwards, {_millions(step.traffic / step.images)}B read and written for it, "
+        f"{_millions(step.reduced)}B a step averaged over all. Assumed (resinc/cost/chips.py): "
         f"{100 * chips.COMPUTE_SHARE:.0f} % of the chip's peak or {100 * chips.MEMORY_SHARE:.0f} % "
         "of its memory's bandwidth, whichever takes longer, then "
         f"{100 * chips.LINK_SHARE:.0f} % of its links' with nothing else meanwhile; no time for "
@@ -61,3 +61,8 @@ def assumptions(steps: Mapping[int, Step]) -> str:
     if step.decodes:
         text += f" A core of the host decodes {chips.IMAGES_PER_CORE:.0f} images a second."
     return text
+
+
+def _millions(number: float) -> str:
+    """e.g. "0.312 M", "719 M", "11,995 M"."""
+    return f"{number / 1e6:.3g} M" if number < 1e8 else f"{number / 1e6:,.0f} M"
