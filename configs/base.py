@@ -67,6 +67,8 @@ FIELDS: Fields = {
     "model.scan": (True, FLAG),  # One compiled block per stage: compile time is flat in n.
     "model.remat": (False, FLAG),  # Recompute blocks in the backward pass: memory for time.
     "model.dtype": ("float32", KeyOf("resinc.networks.options.DTYPES")),  # Of activations alone.
+    # Of the sum that runs through residual blocks, beside "bfloat16" activations; "": theirs.
+    "model.stream_dtype": ("", OneOf(("", "float32"))),
     # Of products of float32 numbers, as JAX names it: "highest" is float32 on every device; "high"
     # and "default" are what a GPU or TPU does in less time with fewer digits.
     "model.matmul_precision": ("highest", OneOf(("highest", "high", "default"))),

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -78,6 +79,7 @@ class Layers:
       branch_gradient: share of the gradient that goes back into the branch: 0 shows what the
         shortcut lets through.
       shortcut_gradient: likewise, into the shortcut.
+      stream_dtype: of what a merge is given and returns; None: of shortcut and branch as they are.
       gate_bias: at the start, of the gating merges.
       projection_norm: whether a projection shortcut has a norm; pre-activation has none.
       circular: whether convolutions, and the pooling of a module, see opposite edges at a border.
@@ -95,6 +97,7 @@ class Layers:
     learned_scale: bool = False
     branch_gradient: float | jax.Array = 1.0
     shortcut_gradient: float | jax.Array = 1.0
+    stream_dtype: jnp.dtype | None = None
     gate_bias: float = -6.0
     projection_norm: bool = True
     circular: bool = False
@@ -142,7 +145,7 @@ def make_layers(
     circular: bool = False,
     init: Initializer = he_normal,
     zero_last_norm: bool = False,
-    **merging: float | bool,
+    **merging: Any,
 ) -> Layers:
     """Convolution, norm and ReLU.
 
@@ -150,7 +153,8 @@ def make_layers(
       train: normalise by batch statistics and update the running ones.
       shortcut: one of `ops.shortcut.SHORTCUTS`.
       merge: one of `ops.merge.MERGES`.
-      dtype: of activations; statistics and parameters stay float32.
+      dtype: of activations; statistics and parameters stay float32, and with `stream_dtype` what
+        runs from residual block to residual block.
       norm: "batch", or "none": then every convolution has a bias.
       norm_decay: of the running statistics, per step.
       norm_epsilon: added to the variance.
@@ -187,5 +191,5 @@ def make_layers(
         merge=merge,
         circular=circular,
         train=train,
-        **merging,  # type: ignore[arg-type]
+        **merging,
     )

@@ -34,6 +34,9 @@ def join(
         shortcut = layers.shortcut_scale * shortcut
     branch = let_back(branch, layers.branch_gradient)
     shortcut = let_back(shortcut, layers.shortcut_gradient)
+    if layers.stream_dtype:
+        # A bfloat16 has 8 digits of 2: a branch below 1/256 of the sum would leave no trace in it.
+        shortcut, branch = (part.astype(layers.stream_dtype) for part in (shortcut, branch))
     return layers.merge(layers, shortcut, branch)
 
 

@@ -1,4 +1,5 @@
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,40 @@ def test_block_maps_to_its_features_and_stride(name, features, stride):
     gradient, y = output_and_gradient(x)
     assert y.shape == (4, 8 // stride, 8 // stride, features)
     assert bool(jnp.any(gradient != 0))
+
+
+@pytest.mark.parametrize("name", [name for name in BLOCKS if BLOCKS[name].has_branch])
+def test_a_stream_of_its_own_precision_comes_out_of_every_residual_block(name):
+    """And into the next, so that blocks can be scanned; all convolutions are of bfloat16."""
+
+    def traced(block, x):
+        variables = jax.eval_shape(block.init, jax.random.key(0), x)
+        return jax.make_jaxpr(lambda v, x: block.apply(v, x, mutable=["batch_stats"])[0])(
+            variables, x
+        )
+
+    convolved_whole = r":f32\S* = conv_general_dilated"
+    half = functools.partial(
+        make_layers,
+        train=True,
+        shortcut=SHORTCUTS["A"],
+        merge=MERGES["add"],
+        dtype=jnp.bfloat16,
+    )
+    for given in (images().astype(jnp.bfloat16), images()):
+        block = BLOCKS[name](half(stream_dtype=jnp.float32), 8)
+        jaxpr = traced(block, given)
+        assert [out.dtype for out in jaxpr.out_avals] == [jnp.float32]
+        assert not re.search(convolved_whole, str(jaxpr))
+    off = traced(BLOCKS[name](half(), 8), images().astype(jnp.bfloat16))
+    assert [out.dtype for out in off.out_avals] == [jnp.bfloat16]
+    # With float32 activations it changes nothing.
+    whole = [
+        str(traced(BLOCKS[name](half(dtype=jnp.float32, **stream), 8), images()))
+        for stream in ({}, {"stream_dtype": jnp.float32})
+    ]
+    assert whole[0] == whole[1]
+    assert re.search(convolved_whole, whole[0])
 
 
 @pytest.mark.parametrize("shortcut", SHORTCUTS)

@@ -1,5 +1,7 @@
 """The shortcut variants of He et al. 2016, Table 1, and the scalings of later papers."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -60,6 +62,20 @@ def test_factors_multiply_what_they_name(options, factor):
 def test_learned_scale_is_one_number():
     params = joined(learned_scale=True)[1]
     assert jax.tree.map(jnp.shape, params) == {"scale": {"alpha": ()}}
+
+
+def test_a_stream_of_float32_keeps_what_a_small_branch_adds():
+    x, branch = jnp.ones((1, 1, 1, 4), jnp.bfloat16), jnp.full((1, 1, 1, 4), 2**-10, jnp.bfloat16)
+    half = functools.partial(
+        make_layers,
+        train=True,
+        shortcut=SHORTCUTS["A"],
+        merge=MERGES["add"],
+        dtype=jnp.bfloat16,
+    )
+    assert np.unique(join(half(), x, branch, 1)).tolist() == [1]
+    kept = join(half(stream_dtype=jnp.float32), x, branch, 1)
+    assert (kept.dtype, np.unique(kept).tolist()) == (jnp.float32, [1 + 2**-10])
 
 
 @pytest.mark.parametrize("bias", [-6.0, 0.0, 6.0])

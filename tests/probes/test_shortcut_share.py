@@ -79,7 +79,7 @@ def test_stopped_branch_keeps_the_value_and_the_shortcuts_gradient():
     class Layers:
         branch_scale = shortcut_scale = 1
         learned_scale = False
-
+        stream_dtype = None
         shortcut_gradient = 1.0
 
         def __init__(self, stop):
