@@ -98,6 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="write a trace of so many steps (default: 5) into the workdir, for TensorBoard or "
         "https://ui.perfetto.dev",
     )
+    add_processes(command)
 
     command = add(
         "measure",
@@ -269,6 +270,27 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--by", choices=["layer", "block", "stage"], default="layer")
     command.add_argument("--csv", action="store_true", help="comma-separated values")
     return parser
+
+
+def add_processes(command: argparse.ArgumentParser) -> None:
+    """What tells a process of the others that train with it."""
+    group = command.add_argument_group(
+        "several processes", "Found by themselves on SLURM, Cloud TPU, GKE and Open MPI."
+    )
+    group.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where process 0 runs, and a port free there"
+    )
+    group.add_argument("--process_id", type=int, metavar="N", help="of this process, from 0")
+    group.add_argument(
+        "--num_processes", type=int, metavar="N", help="of all; 1: alone, whatever the cluster says"
+    )
+    group.add_argument(
+        "--heartbeat",
+        type=int,
+        default=30,
+        metavar="SECONDS",
+        help="without a sign of life, after which a process is lost and all end (default: 30)",
+    )
 
 
 def add_checkpoint(command: argparse.ArgumentParser) -> None:

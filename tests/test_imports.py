@@ -155,7 +155,7 @@ def test_imports_go_one_way():
 def test_only_parallel_names_collectives():
     assert collective_violations(ROOT) == []
     names = {name for _, name in identifiers(ROOT / COLLECTIVES_FILE)}
-    assert {"pmap", "shard_map", "pmean"} <= names
+    assert {"pmap", "shard_map", "psum"} <= names
 
 
 @pytest.mark.parametrize(

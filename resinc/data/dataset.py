@@ -16,11 +16,12 @@ from resinc.data.image_sets import open_splits
 from resinc.data.images import BadImage, Part
 from resinc.data.normalize import Normalizer
 from resinc.data.records import MissingSet
+from resinc.data.share import ALONE, Share
 from resinc.data.source import Resident, Source
 from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.data.splits import load
 from resinc.data.stored import data_directory
-from resinc.data.streamed import ALONE, Share, Streamed, View
+from resinc.data.streamed import Streamed, View
 from resinc.data.view import EvaluationView, TrainingView
 from resinc.errors import InputError
 from resinc.registry import lookup
@@ -132,7 +133,7 @@ class InMemory:
                 f"{crops} crops of an image are cut from its file: {self.spec.name!r} has none, "
                 "its images are seen whole"
             )
-        return dataclasses.replace(self._resident, seed=seed, batch_size=batch_size)
+        return dataclasses.replace(self._resident, seed=seed, batch_size=batch_size, share=share)
 
     @functools.cached_property
     def _resident(self) -> Resident:
@@ -202,6 +203,12 @@ class ImageFiles:
         }
         if crops not in views:
             raise InputError(f"{crops} crops of an image are neither 1 nor 10")
+        if share.count > 1 and self._section.on_error == "skip":
+            # Each would know only of those that it met itself.
+            raise InputError(
+                f"data.on_error 'skip' is for one process, and here are {share.count}: mend the "
+                "images or remove them from the set"
+            )
         return Streamed(
             self._parts,
             self._training,

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from resinc.data.order import batch_indices, eval_batches
+from resinc.data.share import ALONE, Share
 from resinc.data.spec import Splits
 
 Array = Any  # NumPy's before it moves, a jax.Array inside the step.
@@ -54,15 +55,18 @@ class Source(Protocol):
     def advice(self) -> str: ...
 
     def batch(self, step: int) -> Any:
-        """What moves to the devices for a training step, counted from 0; its leading axis is [b].
+        """What of this process moves to its devices for a training step, counted from 0.
+
+        Its leading axis is [b / processes].
 
         A function of the source's seed and `step` alone, whatever was asked for before.
         """
 
     def evaluation(self, split: str, batch_size: int) -> Iterator[tuple[Any, np.ndarray]]:
-        """(what moves, mask bool [b]) of batches that hold every example of a split once.
+        """(what moves, mask bool [b / processes]) of batches that hold every example once.
 
-        Those of `left_out` are in their place, and the mask leaves them out.
+        Of this process its part; `batch_size` is global. Those of `left_out` are in their place,
+        and the mask leaves them out.
         """
 
     @staticmethod
@@ -102,30 +106,32 @@ class Resident:
     parts: Mapping[str, range]
     seed: int  # Of the order.
     batch_size: int  # Global.
+    share: Share = ALONE
     unusable: ClassVar[Mapping[str, str]] = {}
     left_out: ClassVar[Set[int]] = frozenset()
     advice: ClassVar[str] = ""
 
     @classmethod
-    def of(cls, splits: Splits, seed: int, batch_size: int) -> Self:
-        """Lay the splits of a set one after the other."""
+    def of(cls, splits: Splits, seed: int, batch_size: int, share: Share = ALONE) -> Self:
+        """Lay the splits of a set one after the other; `share`: this process's of a batch."""
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         held = Examples(
             np.concatenate([split.image for split in named.values()]),
             np.concatenate([split.label for split in named.values()]),
         )
         parts = places({name: len(split) for name, split in named.items()})
-        return cls(held, parts, seed, batch_size)
+        return cls(held, parts, seed, batch_size, share)
 
     def batch(self, step: int) -> np.ndarray:
-        """The ids, int32 [b]."""
-        return batch_indices(self.seed, len(self.parts["train"]), self.batch_size, step)
+        """The ids, int32 [b / processes]."""
+        ids = batch_indices(self.seed, len(self.parts["train"]), self.batch_size, step)
+        return ids[self.share.rows(self.batch_size)]
 
     def evaluation(self, split: str, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(ids int32 [b], mask bool [b]); the last batch is filled up where the mask is False."""
-        part = self.parts[split]
+        """(ids int32, mask bool); the last batch is filled up where the mask is False."""
+        part, rows = self.parts[split], self.share.rows(batch_size)
         for positions, mask in eval_batches(len(part), batch_size):
-            yield positions + np.int32(part.start), mask
+            yield positions[rows] + np.int32(part.start), mask[rows]
 
     @staticmethod
     def gather(held: Examples, moved: jax.Array) -> Batch:

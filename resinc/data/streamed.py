@@ -5,7 +5,6 @@ nothing to save but the step, on any number of processes.
 """
 
 import collections
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
@@ -16,6 +15,7 @@ from resinc.cores import available_cores
 from resinc.data.faults import Faults
 from resinc.data.images import BadImage, Part
 from resinc.data.order import batch_indices, eval_batches, example_at
+from resinc.data.share import ALONE, Share
 from resinc.data.source import Batch, places
 from resinc.errors import InputError
 
@@ -24,24 +24,6 @@ View = Callable[[bytes, int, int, int], np.ndarray]
 # One after the other in the order, after which it is not the images that are at fault.
 _MOST_FAULTS = 100
 _PER_TASK = 4  # Images: 20 to 40 ms of decoding for each trip through the queue.
-
-
-@dataclasses.dataclass(frozen=True)
-class Share:
-    """Which rows of every batch are this process's: part `index` of `count` equal ones."""
-
-    index: int = 0
-    count: int = 1
-
-    def rows(self, batch_size: int) -> slice:
-        """Raises InputError where the batch does not divide."""
-        if batch_size % self.count:
-            raise InputError(f"batch size {batch_size} is not divisible by {self.count} processes")
-        size = batch_size // self.count
-        return slice(self.index * size, (self.index + 1) * size)
-
-
-ALONE = Share()
 
 
 class Streamed:

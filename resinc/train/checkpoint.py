@@ -20,6 +20,8 @@ from orbax.checkpoint import checkpoint_managers
 from resinc.errors import InputError
 from resinc.runs.files import sync_folder, sync_tree
 from resinc.runs.folder import CHECKPOINTS
+from resinc.train.parallel import global_arrays
+from resinc.train.processes import is_first, several
 from resinc.train.state import State
 
 # What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
@@ -91,9 +93,7 @@ class Checkpoints:
         self._manager = (
             None
             if read_only
-            else ocp.CheckpointManager(
-                self._place, options=_options(self._folder, keep), item_names=_ITEMS
-            )
+            else _Manager(self._place, options=_options(self._folder, keep), item_names=_ITEMS)
         )
 
     def _without_wildcards(self) -> Path:
@@ -172,7 +172,7 @@ class Checkpoints:
         step = int(state.step)
         if step in self._manager.all_steps():
             return
-        # Host arrays: Orbax refuses what comes out of pmap when there are several processes.
+        # Host arrays: of several processes Orbax refuses what comes out of pmap.
         arrays = jax.device_get(state)
         position = {
             "step": step,
@@ -183,7 +183,9 @@ class Checkpoints:
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_stored(arrays)),
+                state=ocp.args.StandardSave(
+                    global_arrays(_stored(arrays)) if several() else _stored(arrays)
+                ),
                 position=ocp.args.JsonSave(position),
                 config=ocp.args.JsonSave(config),
                 provenance=ocp.args.JsonSave(provenance),
@@ -214,8 +216,8 @@ class Checkpoints:
         Raises:
           UnreadableCheckpoint: it is damaged, or of other shapes.
         """
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, jax.device_get(_stored(like)))
-        arrays = self._restore(step, ocp.args.StandardRestore(abstract))
+        # NumPy arrays: what several processes wrote is read by any number of them.
+        arrays = self._restore(step, ocp.args.StandardRestore(jax.device_get(_stored(like))))
         return State(*jax.tree.map(jax.numpy.asarray, arrays))
 
     def restore_weights(self, step: int, average: bool = False) -> dict[str, Any]:
@@ -229,7 +231,11 @@ class Checkpoints:
           UnreadableCheckpoint: it is damaged.
           InputError: it has no average.
         """
-        state = self._restore(step, ocp.args.StandardRestore())
+        with self._reading(step):
+            item = self._place / str(step) / "state"
+            there = ocp.StandardCheckpointHandler(multiprocessing_options=_alone()).metadata(item)
+        as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), there.tree)
+        state = self._restore(step, ocp.args.PyTreeRestore(restore_args=as_numpy))
         if average:
             if not state.get("average"):
                 raise InputError(
@@ -239,7 +245,7 @@ class Checkpoints:
             state = state["average"]
         return {"params": state["params"], "batch_stats": state.get("batch_stats") or {}}
 
-    def _restore(self, step: int, form: ocp.args.StandardRestore) -> Any:
+    def _restore(self, step: int, form: ocp.args.CheckpointArgs) -> Any:
         with self._reading(step):
             args = ocp.args.Composite(state=form, position=ocp.args.JsonRestore())
             items = self._read(step, args)
@@ -249,7 +255,11 @@ class Checkpoints:
             return items.state
 
     def _read(self, step: int, args: ocp.args.Composite) -> Any:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler(*_ITEMS)) as reader:
+        alone = _alone()
+        handler = ocp.CompositeCheckpointHandler(
+            *_ITEMS, composite_options=ocp.CompositeOptions(multiprocessing_options=alone)
+        )
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as reader:
             return reader.restore(self._place / str(step), args=args)
 
     @contextlib.contextmanager
@@ -274,7 +284,8 @@ class Checkpoints:
             self._delete_removed()
 
     def _delete_removed(self) -> None:
-        shutil.rmtree(self._folder / _REMOVED, ignore_errors=True)
+        if is_first():
+            shutil.rmtree(self._folder / _REMOVED, ignore_errors=True)
 
     def discard_unfinished(self) -> None:
         """Of a save that failed: where the disk is full, room to say so. A whole one stays."""
@@ -286,6 +297,24 @@ class Checkpoints:
     def close(self) -> None:
         if self._manager:
             self._manager.close()
+
+
+class _Manager(ocp.CheckpointManager):
+    """One that leaves it to the loop to ask whether the run is to stop.
+
+    It would ask with the step for a number, where the loop counts its polls: see `Agreed`.
+    """
+
+    def reached_preemption(self, step: int) -> bool:
+        return False
+
+
+def _alone() -> ocp.options.MultiprocessingOptions:
+    """Each process reads for itself, and waits for no other."""
+    me = jax.process_index()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process{me}"
+    )
 
 
 def checksum(state: Any) -> str:

@@ -1,6 +1,6 @@
 """Exact evaluation: every example of a split counted once, on any number of devices."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +47,7 @@ def evaluate_members(
     state: State | Weights,
     names: tuple[str, ...],
     batch_size: int,
+    between: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Result]]:
     """Evaluate named splits, those left out that have no examples; the last batch is masked.
 
@@ -56,6 +57,7 @@ def evaluate_members(
       state: on the devices.
       names: of splits.
       batch_size: global, at most; rounded up to what the replicas divide.
+      between: called after each batch.
 
     Returns:
       Of each member, or of the only run, the results by split.
@@ -67,7 +69,9 @@ def evaluate_members(
     most = min(batch_size, max(map(len, source.parts.values())))
     size = -(-most // program.replicas.count) * program.replicas.count
     sums = {
-        name: _batches(program, source, state, name, size) for name in names if name in source.parts
+        name: _batches(program, source, state, name, size, between)
+        for name in names
+        if name in source.parts
     }
     return [
         {
@@ -81,13 +85,18 @@ def evaluate_members(
 
 
 def evaluate_with_average(
-    program: Program, source: Source, state: State, names: tuple[str, ...], batch_size: int
+    program: Program,
+    source: Source,
+    state: State,
+    names: tuple[str, ...],
+    batch_size: int,
+    between: Callable[[], None],
 ) -> list[dict[str, Result]]:
     """As `evaluate_members`; of a state that keeps an average, "test_average" and so on too."""
-    results = evaluate_members(program, source, state, names, batch_size)
+    results = evaluate_members(program, source, state, names, batch_size, between)
     if not state.average:
         return results
-    averaged = evaluate_members(program, source, state.average, names, batch_size)
+    averaged = evaluate_members(program, source, state.average, names, batch_size, between)
     return [
         own | {f"{name}_average": result for name, result in other.items()}
         for own, other in zip(results, averaged, strict=True)
@@ -95,13 +104,19 @@ def evaluate_with_average(
 
 
 def _batches(
-    program: Program, source: Source, state: State | Weights, name: str, size: int
+    program: Program,
+    source: Source,
+    state: State | Weights,
+    name: str,
+    size: int,
+    between: Callable[[], None],
 ) -> list[Sums]:
     sums: list[Sums] = []
     for batch in source.evaluation(name, size):
         sums.append(program.sums(state, *batch))
         # Not more than two on the devices: of images that move they would fill their memory.
         jax.block_until_ready(sums[-2:-1])
+        between()
     return jax.device_get(sums)
 
 

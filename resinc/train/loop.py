@@ -9,53 +9,26 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
-from resinc import config as config_file
 from resinc.data.source import Source
-from resinc.data.streamed import Share
 from resinc.errors import InputError
-from resinc.runs import source as sources
-from resinc.runs.config import check_config, uncompared
 from resinc.runs.folder import PROFILE
-from resinc.runs.lock import held
-from resinc.runs.status import FOR_GOOD, read_status
-from resinc.train import due
+from resinc.train import due, processes
 from resinc.train.assemble import Machine, assemble
-from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import evaluate_with_average
-from resinc.train.initial import check_source, from_run
 from resinc.train.members import batches, check_alike
-from resinc.train.parallel import process
 from resinc.train.probes import measure
 from resinc.train.profiler import Profiler
 from resinc.train.program import Program
+from resinc.train.ready import Run, get_ready
 from resinc.train.recorder import Member, Outcome, Recorder
 from resinc.train.recorders import Recorders
 from resinc.train.signals import stop_on_signal
-from resinc.train.start import Start, find_start
 from resinc.train.state import State
-
-
-class Run(NamedTuple):
-    """A run that is ready to go on; nothing of it is written yet.
-
-    Attributes:
-      machine: of its config.
-      folder: its workdir.
-      start: what it goes on from.
-      seconds: spent on it before.
-      lock: of the folder, let go of when it is closed.
-    """
-
-    machine: Machine
-    folder: Path
-    start: Start
-    seconds: float
-    lock: contextlib.ExitStack
 
 
 def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
@@ -108,7 +81,7 @@ def _train(
     with contextlib.ExitStack() as locks:
         for machine, folder in zip(machines, folders, strict=True):
             try:
-                ready = _prepare(machine, folder)
+                ready = get_ready(machine, folder)
             except InputError as error:
                 ended[folder] = error
                 continue
@@ -129,35 +102,6 @@ def _train(
     return [ended[folder] for folder in folders]
 
 
-def _prepare(machine: Machine, folder: Path) -> Run | Outcome:
-    """Lock the folder and find where its run goes on; an outcome where it has ended already.
-
-    Raises:
-      InputError: the folder or the data cannot be used; nothing was changed.
-    """
-    config = machine.config
-    source = sources.typed(config.init_from, folder) if config.init_from else None
-    if source:
-        config = ConfigDict(config)
-        config.init_from = sources.relative(source, folder)
-        machine = machine._replace(config=config.lock())
-    with contextlib.ExitStack() as lock:
-        lock.enter_context(held(folder))
-        ignore = uncompared(config)
-        if source and check_source(source, folder):
-            ignore += ("init_from",)  # By whatever name.
-        check_config(folder, config_file.to_dict(config), ignore)
-        status = read_status(folder)
-        if status.get("state") in FOR_GOOD:
-            return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
-        machine.dataset.read()
-        own = Checkpoints(folder, read_only=True).steps()
-        # What has a checkpoint of its own no longer needs what it started from.
-        initial = from_run(machine, source) if source and not own else None
-        start = find_start(machine, initial, folder, ignore)
-        return Run(machine, folder, start, status.get("seconds", 0.0), lock.pop_all())
-
-
 def run_together(
     runs: Sequence[Run], profile_steps: int = 0, own_logs: bool = False
 ) -> list[Outcome]:
@@ -168,7 +112,7 @@ def run_together(
 
 
 def _source(machine: Machine) -> contextlib.closing[Source]:
-    config, share = machine.config, Share(*process())
+    config, share = machine.config, processes.share()
     return contextlib.closing(
         machine.dataset.source(config.seed, config.batch_size, config.steps_per_call, share)
     )
@@ -198,7 +142,8 @@ def _go_on(
         }
     )
     place = runs[0].folder / PROFILE
-    profiler = Profiler(place, start.step, config.steps, profile_steps, recorders.say)
+    profiled = profile_steps if processes.is_first() else 0
+    profiler = Profiler(place, start.step, config.steps, profiled, recorders.say)
 
     def probed(state: State, probes: Sequence[str]) -> Callable[[int | None], dict[str, Any]]:
         return lambda index: measure(machine, normalizer, state, probes, index)
@@ -224,6 +169,7 @@ def _go_on(
             recorders.report(steps, reports)
             if due.ends_epoch(config, steps, len(source.parts["train"])):
                 unusable()
+            stop.poll()
             step, last = steps[-1], steps[-1] == config.steps
             if not due.saves(config, step) and not stop.requested:
                 continue
@@ -231,7 +177,7 @@ def _go_on(
             if due.evaluates(config, step):
                 parts = ("train", "validation", "test") if last else ("validation", "test")
                 size = config.eval_batch_size
-                results = evaluate_with_average(program, source, state, parts, size)
+                results = evaluate_with_average(program, source, state, parts, size, stop.poll)
                 recorders.evaluation(step, results)
                 if last and "test" in source.parts and config.objective == "classify":
                     recorders.correct("test", results, machine.dataset.digest("test"))

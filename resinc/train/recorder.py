@@ -1,6 +1,7 @@
 """The files of one run, and what its user sees: all that the loop has to tell goes through here."""
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from resinc.train import due, members
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.evaluate import Result
 from resinc.train.finite import name_parts
+from resinc.train.processes import is_first, several, wait_for_all
 from resinc.train.progress import Meter, Pace, RunProgress
 from resinc.train.provenance import with_kernels
 from resinc.train.restore import set_aside, unreadable_scores
@@ -101,6 +103,11 @@ class Recorder:
           member: which of several it is: reports and states are then of all of them.
           own_log: what its user sees goes to the log of the folder, not to the terminal.
         """
+        # Of several processes the first writes the files; what the others write is thrown away.
+        self._scratch = None if is_first() else tempfile.TemporaryDirectory(prefix="resinc-")
+        run = folder
+        if self._scratch:
+            folder, own_log = Path(self._scratch.name), True
         self.member = member.number if member else None
         self._folder, self._config = folder, config
         self._said = start.said
@@ -112,8 +119,10 @@ class Recorder:
         self._newest: tuple[range, Report] | None = None  # Of a call, not looked at yet.
         self._validation_error: float | None = None  # Of the newest step.
         write_config(folder, config)
-        set_aside(folder, start.damaged | unreadable_scores(folder))
-        self._checkpoints = Checkpoints(folder, config.checkpoints_to_keep)
+        if is_first():
+            set_aside(run, start.damaged | unreadable_scores(run))
+        wait_for_all("damaged checkpoints are out of the way")
+        self._checkpoints = Checkpoints(run, config.checkpoints_to_keep)
         write_origin(folder, self._provenance)
         self._writer = MetricsWriter(folder, start.step, config.log_gradients)
         self._log_file = append_log(folder) if own_log else None
@@ -242,13 +251,17 @@ class Recorder:
                 self._failed(error)
             return isinstance(error, Diverged)
         finally:
-            for part in (self._checkpoints, self._writer):
+            # A save that one process fails of would wait for the others.
+            closed = (self._writer,) if error and several() else (self._checkpoints, self._writer)
+            for part in closed:
                 # All that counts was awaited or flushed: an error here would hide the one above.
                 with contextlib.suppress(Exception):
                     part.close()
             self._progress.__exit__(kind, error, traceback)
             if self._log_file:
                 self._log_file.close()
+            if self._scratch:
+                self._scratch.cleanup()
 
     def _failed(self, error: BaseException) -> None:
         cause = outside_cause(error)
@@ -256,7 +269,8 @@ class Recorder:
         if self._log_file:
             self.say(message)
         if cause:
-            self._checkpoints.discard_unfinished()
+            if not several():
+                self._checkpoints.discard_unfinished()
             error.add_note(
                 f"{str(self._folder)!r} stopped at step {self._step}; with that mended, the same "
                 "command goes on from its last checkpoint"

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from resinc.data.share import Share
 from resinc.data.source import Resident
 from resinc.data.spec import DATASETS, Split, Splits
 
@@ -42,6 +43,17 @@ def test_an_evaluation_holds_every_example_of_its_split_once_in_order(source, ba
     assert all(len(ids) == len(mask) == batch_size for ids, mask in batches)
     counted = np.concatenate([ids[mask] for ids, mask in batches])
     np.testing.assert_array_equal(counted, np.arange(20, 27))
+
+
+def test_parts_of_all_processes_are_the_batch_one_after_the_other(source):
+    parts = [dataclasses.replace(source, share=Share(index, 4)) for index in range(4)]
+    for step in range(4):
+        rows = np.concatenate([part.batch(step) for part in parts])
+        np.testing.assert_array_equal(rows, source.batch(step))
+    evaluated = [[*one.evaluation("test", 8)] for one in (source, *parts)]
+    for whole, *own in zip(*evaluated, strict=True):
+        for all_of_it, rows in zip(whole, zip(*own, strict=True), strict=True):
+            np.testing.assert_array_equal(np.concatenate(rows), all_of_it)
 
 
 def test_a_split_without_examples_is_absent(source):

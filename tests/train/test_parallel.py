@@ -12,7 +12,7 @@ from resinc import networks
 from resinc.data.source import Batch
 from resinc.errors import InputError
 from resinc.train.optimizer import make_optimizer, make_schedule
-from resinc.train.parallel import AXIS, Replicas, make_replicas
+from resinc.train.parallel import AXIS, Replicas, _sum_in_order, make_replicas
 from resinc.train.state import init_state
 from resinc.train.step import make_eval_step, make_train_step
 
@@ -106,6 +106,22 @@ def test_errors_of_the_examples_keep_their_order_on_any_number_of_replicas(backe
     np.testing.assert_array_equal(many.errors, one)
     assert 0 < one.sum() == many.error
     assert not one[37:].any()  # Masked.
+
+
+@pytest.mark.parametrize("backend", ["pmap", "shard_map"])
+def test_sum_in_the_order_of_replicas_has_the_bits_of_one_process(backend):
+    """By it several processes of CPU devices make what a single one does."""
+    replicas = Replicas(backend, 4)
+    own = np.random.RandomState(0).randn(4, 1000).astype(np.float32) * [[1], [1e3], [1e-3], [1]]
+    own[:, :2] = -0.0  # The sum of which begins with 0.0.
+    tree = {"a": own.astype(np.float32), "count": np.arange(4, dtype=np.int32)}
+
+    def both(tree):
+        return _sum_in_order(tree, replicas), replicas.sum(tree)
+
+    ordered, direct = replicas.map(both, split=(True,))(tree)
+    for name in tree:
+        assert np.asarray(ordered[name]).tobytes() == np.asarray(direct[name]).tobytes()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""A run that is ready to go on: its folder locked, its data read, its state computed."""
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from ml_collections import ConfigDict
+
+from resinc import config as config_file
+from resinc.runs import source as sources
+from resinc.runs.config import check_config, uncompared
+from resinc.runs.lock import held
+from resinc.runs.source import Source
+from resinc.runs.status import FOR_GOOD, read_status
+from resinc.train import processes
+from resinc.train.assemble import Machine
+from resinc.train.checkpoint import Checkpoints, checksum
+from resinc.train.initial import check_source, from_run
+from resinc.train.recorder import Outcome
+from resinc.train.start import Start, find_start
+
+
+class Run(NamedTuple):
+    """A run that is ready to go on; nothing of it is written yet.
+
+    Attributes:
+      machine: of its config.
+      folder: its workdir.
+      start: what it goes on from.
+      seconds: spent on it before.
+      lock: of the folder, let go of when it is closed.
+    """
+
+    machine: Machine
+    folder: Path
+    start: Start
+    seconds: float
+    lock: contextlib.ExitStack
+
+
+def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
+    """Lock the folder and find where its run goes on; an outcome where it has ended already.
+
+    Of several processes the first has the lock, and all get ready alike or not at all.
+
+    Raises:
+      InputError: the folder or the data cannot be used; nothing was changed.
+    """
+    config = machine.config
+    source = sources.typed(config.init_from, folder) if config.init_from else None
+    if source:
+        config = ConfigDict(config)
+        config.init_from = sources.relative(source, folder)
+        machine = machine._replace(config=config.lock())
+    with contextlib.ExitStack() as lock:
+        ready = processes.together(lambda: _find(machine, folder, source, lock), _same)
+        return ready._replace(lock=lock.pop_all()) if isinstance(ready, Run) else ready
+
+
+def _find(
+    machine: Machine, folder: Path, source: Source | None, lock: contextlib.ExitStack
+) -> Run | Outcome:
+    config = machine.config
+    if processes.is_first():
+        lock.enter_context(held(folder))
+    ignore = uncompared(config)
+    if source and check_source(source, folder):
+        ignore += ("init_from",)  # By whatever name.
+    check_config(folder, config_file.to_dict(config), ignore)
+    status = read_status(folder)
+    if status.get("state") in FOR_GOOD:
+        return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
+    machine.dataset.read()
+    own = Checkpoints(folder, read_only=True).steps()
+    # What has a checkpoint of its own no longer needs what it started from.
+    initial = from_run(machine, source) if source and not own else None
+    start = find_start(machine, initial, folder, ignore)
+    return Run(machine, folder, start, status.get("seconds", 0.0), lock)
+
+
+def _same(ready: Run | Outcome) -> str:
+    """What has to be the same in all processes."""
+    if isinstance(ready, Outcome):
+        return f"a run that is {ready.state}"
+    return f"step {ready.start.step} with weights {checksum(ready.start.state)}"

@@ -1,0 +1,60 @@
+"""Trainings over several processes of this machine, which talk by Gloo."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+
+from resinc.cores import available_cores
+from tests.conftest import CACHE
+from tests.train.runs import flags
+
+RECIPE = "--config=configs/digits.py:depth=8"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(
+    folder: Path,
+    count: int,
+    devices: int = 1,
+    heartbeat: int = 30,
+    own: dict[int, list[str]] | None = None,
+    **changes,
+) -> list[subprocess.Popen]:
+    """`resinc train` in `count` processes of so many devices each; `own`: flags of one of them."""
+    flag = f"--xla_force_host_platform_device_count={devices}"
+    xla = re.sub(r"--xla_force_host_platform_device_count=\d+", flag, os.environ["XLA_FLAGS"])
+    environment = os.environ | {"XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
+    # XLA cuts sums in pieces by its threads: as many as cores, or as devices where those are more.
+    environment["NPROC"] = str(max(len(available_cores()), jax.local_device_count()))
+    others = [f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}"]
+    command = [sys.executable, "-m", "resinc", "train", RECIPE, f"--workdir={folder}"]
+    settings = flags(**{"parallel__replicas": 0} | changes)
+    return [
+        subprocess.Popen(
+            [
+                *(*command, *others, f"--process_id={number}", f"--heartbeat={heartbeat}"),
+                *(*settings, *(own or {}).get(number, [])),
+            ],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        for number in range(count)
+    ]
+
+
+def ends(processes: list[subprocess.Popen]) -> tuple[list[int], list[str]]:
+    """Exit statuses and outputs, once all have ended."""
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    return [process.returncode for process in processes], outputs
