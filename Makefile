@@ -84,8 +84,8 @@ SEED ?=
 crash: $(VENV)/.installed
 	MOMENTS=$(MOMENTS) SEED=$(SEED) $(BIN)/python -m pytest -q -n 2 -p tests.crash.counts -m crash tests
 
-# ResNet-50 and GoogLeNet on 5,000 made-up images of 1,000 classes, killed and resumed: about an hour
-# on two idle cores. LIKE: classes, images of each, pixels, batch, steps.
+# ResNet-50 and GoogLeNet on 5,000 made-up images of 1,000 classes, killed and resumed. LIKE: classes,
+# images of each, pixels, batch, steps.
 LIKE ?= 1000,5,64,16,300
 imagenet-like: $(VENV)/.installed
 	IMAGENET_LIKE=$(LIKE) $(BIN)/python -m pytest -q tests/train/test_imagenet_like.py
