@@ -56,8 +56,8 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
         type=count,
         default=1,
         metavar="N",
-        help="train up to N runs that differ in seed, rate, momentum or decay alone in one program "
-        "(default: 1)",
+        help="train up to N runs that differ in seed, split, rate, momentum or decay alone in one "
+        "program (default: 1)",
     )
     command.add_argument(
         "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"

@@ -26,26 +26,28 @@ def prepare(recipe: str, fed: bool, **fields: Any) -> tuple[Callable[[], None], 
 
     from experiments.benchmarks.ours import program_of
     from resinc.data.order import batch_indices
+    from resinc.data.source import Places
 
     program, source, state = program_of(recipe, **fields)
     batch_size = source.batch_size
     fixed = source.batch(0)
     at = 0
 
-    def ids() -> Any:
+    def places() -> Any:
         nonlocal at
         at += 1
         # Of as many examples as CIFAR-10 has for training; here there are four batches.
-        return batch_indices(source.seed, 45_000, batch_size, at) % (4 * batch_size)
+        ids = batch_indices(source.seed, 45_000, batch_size, at) % (4 * batch_size)
+        return Places(source.rows[ids], ids)
 
     def call() -> None:
         nonlocal state
         for _ in range(STEPS):
-            state, _ = program.train(state, [ids() if fed else fixed])
+            state, _ = program.train(state, [places() if fed else fixed])
         jax.block_until_ready(state)
 
-    ids()  # The first of an epoch draws its order.
+    places()  # The first of an epoch draws its order.
     begun = time.perf_counter()
     for _ in range(100):
-        ids()
+        places()
     return call, {"steps": STEPS, "host_seconds": round((time.perf_counter() - begun) / 100, 7)}

@@ -50,7 +50,8 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
     images = random.randint(0, 256, (size, *spec.image_shape)).astype(np.uint8)
     labels = random.randint(0, spec.num_classes, size).astype(np.int32)
     held, parts = Examples(images, labels), {"train": range(size)}
-    source = Resident(held, parts, config.seed, config.batch_size)
+    rows = np.arange(size, dtype=np.int32)
+    source = Resident(held, parts, rows, config.seed, config.batch_size)
     members = configs if cells > 1 else ()
     program = Program(machine, source, normalize.configured(images, config.data), members)
     states = (
@@ -77,6 +78,7 @@ def prepare(
 
     from resinc.cost.count import network_cost
     from resinc.networks import build
+    from resinc.train.members import evaluation
 
     config = configuration(recipe, **fields)
     spec = DATASETS[config.data.name]
@@ -87,7 +89,7 @@ def prepare(
         "multiply_adds": cost.multiply_adds,
     }
     if evaluating:
-        batch = next(source.evaluation("train", source.batch_size))
+        batch = next(evaluation([source] * cells, "train", source.batch_size))
 
         def evaluate() -> None:
             jax.block_until_ready(program.sums(state, *batch))

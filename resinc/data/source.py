@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterator, Mapping, Set
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-import jax
 import numpy as np
 
 from resinc.data.order import batch_indices, eval_batches
@@ -88,22 +87,31 @@ def places(sizes: Mapping[str, int]) -> dict[str, range]:
 
 
 class Examples(NamedTuple):
-    """A whole set, one split after the other."""
+    """A whole set, in an order that is the same however it is split."""
 
     image: Array  # uint8 [n, h, w, c].
     label: Array  # int32 [n].
 
 
+class Places(NamedTuple):
+    """What moves for a step of a set that the devices hold: 8 bytes an example."""
+
+    row: Array  # int32 [b]: where each example lies in what is held.
+    id: Array  # int32 [b]
+
+
 @dataclasses.dataclass(frozen=True)
 class Resident:
-    """A set that fits every device and lies there as uint8: only ids move, 4 bytes an example.
+    """A set that fits every device and lies there as uint8: only its rows and ids move.
 
-    All splits lie in one array, those for training first: with an array per split, the evaluation
-    would be compiled once per split (residual-20 on a CPU: 5 s each).
+    All splits lie in one array: with an array per split, the evaluation would be compiled once per
+    split (residual-20 on a CPU: 5 s each). Where an example lies does not depend on its split, so
+    that runs that hold out others for validation share what is held.
     """
 
     held: Examples
     parts: Mapping[str, range]
+    rows: np.ndarray  # int32 [n]: where the example of each id lies.
     seed: int  # Of the order.
     batch_size: int  # Global.
     share: Share = ALONE
@@ -113,29 +121,45 @@ class Resident:
 
     @classmethod
     def of(cls, splits: Splits, seed: int, batch_size: int, share: Share = ALONE) -> Self:
-        """Lay the splits of a set one after the other; `share`: this process's of a batch."""
+        """Undo the split: first all that one may train on, then the test set, each as it was.
+
+        `share`: this process's of a batch.
+        """
         named = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        rows = rows_of(splits)
+        ids = np.argsort(rows)
         held = Examples(
-            np.concatenate([split.image for split in named.values()]),
-            np.concatenate([split.label for split in named.values()]),
+            np.concatenate([split.image for split in named.values()])[ids],
+            np.concatenate([split.label for split in named.values()])[ids],
         )
         parts = places({name: len(split) for name, split in named.items()})
-        return cls(held, parts, seed, batch_size, share)
+        return cls(held, parts, rows, seed, batch_size, share)
 
-    def batch(self, step: int) -> np.ndarray:
-        """The ids, int32 [b / processes]."""
+    def batch(self, step: int) -> Places:
+        """Of a batch, [b / processes]."""
         ids = batch_indices(self.seed, len(self.parts["train"]), self.batch_size, step)
-        return ids[self.share.rows(self.batch_size)]
+        return self._places(ids[self.share.rows(self.batch_size)])
 
-    def evaluation(self, split: str, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(ids int32, mask bool); the last batch is filled up where the mask is False."""
+    def evaluation(self, split: str, batch_size: int) -> Iterator[tuple[Places, np.ndarray]]:
+        """(places, mask bool); the last batch is filled up where the mask is False."""
         part, rows = self.parts[split], self.share.rows(batch_size)
         for positions, mask in eval_batches(len(part), batch_size):
-            yield positions[rows] + np.int32(part.start), mask[rows]
+            yield self._places(positions[rows] + np.int32(part.start)), mask[rows]
+
+    def _places(self, ids: np.ndarray) -> Places:
+        return Places(self.rows[ids], ids)
 
     @staticmethod
-    def gather(held: Examples, moved: jax.Array) -> Batch:
-        return Batch(held.image[moved], held.label[moved], moved)
+    def gather(held: Examples, moved: Places) -> Batch:
+        return Batch(held.image[moved.row], held.label[moved.row], moved.id)
 
     def close(self) -> None:
         """Nothing runs."""
+
+
+def rows_of(splits: Splits) -> np.ndarray:
+    """Where the examples of each split, one split after the other, lie in the set; int32 [n]."""
+    size = len(splits.train) + len(splits.validation)
+    kept = np.delete(np.arange(size), splits.held_out)
+    test = np.arange(size, size + len(splits.test))
+    return np.concatenate([kept, splits.held_out, test]).astype(np.int32)

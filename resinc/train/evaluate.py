@@ -1,6 +1,6 @@
 """Exact evaluation: every example of a split counted once, on any number of devices."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from resinc.data.source import Source
 from resinc.errors import InputError
 from resinc.train.average import Weights
-from resinc.train.members import member
+from resinc.train.members import evaluation, member
 from resinc.train.program import Program
 from resinc.train.state import State
 from resinc.train.step import Sums
@@ -37,13 +37,13 @@ def evaluate(
     batch_size: int,
 ) -> dict[str, Result]:
     """The results of a program's only run, by split; see `evaluate_members`."""
-    (results,) = evaluate_members(program, source, state, names, batch_size)
+    (results,) = evaluate_members(program, [source], state, names, batch_size)
     return results
 
 
 def evaluate_members(
     program: Program,
-    source: Source,
+    sources: Sequence[Source],
     state: State | Weights,
     names: tuple[str, ...],
     batch_size: int,
@@ -53,7 +53,7 @@ def evaluate_members(
 
     Args:
       program: of the network.
-      source: of the examples.
+      sources: of the examples of each member, or of the only run.
       state: on the devices.
       names: of splits.
       batch_size: global, at most; rounded up to what the replicas divide.
@@ -66,17 +66,20 @@ def evaluate_members(
       AssertionError: an example was left out or counted twice.
     """
     # Of one size for all splits: each other one would be compiled.
-    most = min(batch_size, max(map(len, source.parts.values())))
+    parts = sources[0].parts
+    most = min(batch_size, max(map(len, parts.values())))
     size = -(-most // program.replicas.count) * program.replicas.count
     sums = {
-        name: _batches(program, source, state, name, size, between)
+        name: _batches(program, sources, state, name, size, between)
         for name in names
-        if name in source.parts
+        if name in parts
     }
     return [
         {
             name: _total(
-                [member(batch, index) for batch in batches], source.parts[name], source.left_out
+                [member(batch, index) for batch in batches],
+                parts[name],
+                sources[index or 0].left_out,
             )
             for name, batches in sums.items()
         }
@@ -86,17 +89,17 @@ def evaluate_members(
 
 def evaluate_with_average(
     program: Program,
-    source: Source,
+    sources: Sequence[Source],
     state: State,
     names: tuple[str, ...],
     batch_size: int,
     between: Callable[[], None],
 ) -> list[dict[str, Result]]:
     """As `evaluate_members`; of a state that keeps an average, "test_average" and so on too."""
-    results = evaluate_members(program, source, state, names, batch_size, between)
+    results = evaluate_members(program, sources, state, names, batch_size, between)
     if not state.average:
         return results
-    averaged = evaluate_members(program, source, state.average, names, batch_size, between)
+    averaged = evaluate_members(program, sources, state.average, names, batch_size, between)
     return [
         own | {f"{name}_average": result for name, result in other.items()}
         for own, other in zip(results, averaged, strict=True)
@@ -105,14 +108,14 @@ def evaluate_with_average(
 
 def _batches(
     program: Program,
-    source: Source,
+    sources: Sequence[Source],
     state: State | Weights,
     name: str,
     size: int,
     between: Callable[[], None],
 ) -> list[Sums]:
     sums: list[Sums] = []
-    for batch in source.evaluation(name, size):
+    for batch in evaluation(sources, name, size):
         sums.append(program.sums(state, *batch))
         # Not more than two on the devices: of images that move they would fill their memory.
         jax.block_until_ready(sums[-2:-1])

@@ -74,8 +74,11 @@ def _train(
 ) -> list[Outcome | InputError]:
     check_alike(configs)
     machines = [assemble(config) for config in configs]
-    # Alike in their data, which is read once.
-    machines = [machine._replace(dataset=machines[0].dataset) for machine in machines]
+    # Alike in their data but for what is held out: each split is read once.
+    datasets = {machine.config.data.split_seed: machine.dataset for machine in machines}
+    machines = [
+        machine._replace(dataset=datasets[machine.config.data.split_seed]) for machine in machines
+    ]
     ended: dict[Path, Outcome | InputError] = {}
     runs: list[Run] = []
     with contextlib.ExitStack() as locks:
@@ -121,11 +124,12 @@ def _source(machine: Machine) -> contextlib.closing[Source]:
 def _go_on(
     runs: Sequence[Run], orders: Sequence[Source], profile_steps: int, own_logs: bool
 ) -> list[Outcome]:
-    """`orders`: of each run, the same examples in its order; the first is evaluated."""
+    """`orders`: of each run, its examples in its order; what the first holds is that of all."""
     machine, start, source = runs[0].machine, runs[0].start, orders[0]
     configs, config = [run.machine.config for run in runs], machine.config
-    normalizer = machine.dataset.normalizer()
-    program = Program(machine, source, normalizer, configs if len(runs) > 1 else ())
+    normalizers = [run.machine.dataset.normalizer() for run in runs]
+    members = configs if len(runs) > 1 else ()
+    program = Program(machine, source, normalizers[0], members, normalizers)
     state = program.place(*(run.start.state for run in runs))
     names = tuple(run.folder.name for run in runs)
     recorders = Recorders(
@@ -146,7 +150,11 @@ def _go_on(
     profiler = Profiler(place, start.step, config.steps, profiled, recorders.say)
 
     def probed(state: State, probes: Sequence[str]) -> Callable[[int | None], dict[str, Any]]:
-        return lambda index: measure(machine, normalizer, state, probes, index)
+        def of(index: int | None) -> dict[str, Any]:
+            run, normalizer = runs[index or 0], normalizers[index or 0]
+            return measure(run.machine, normalizer, state, probes, index)
+
+        return of
 
     def unusable(last: bool = False) -> None:
         recorders.unusable({k: v for own in orders for k, v in own.unusable.items()}, last)
@@ -177,7 +185,7 @@ def _go_on(
             if due.evaluates(config, step):
                 parts = ("train", "validation", "test") if last else ("validation", "test")
                 size = config.eval_batch_size
-                results = evaluate_with_average(program, source, state, parts, size, stop.poll)
+                results = evaluate_with_average(program, orders, state, parts, size, stop.poll)
                 recorders.evaluation(step, results)
                 if last and "test" in source.parts and config.objective == "classify":
                     recorders.correct("test", results, machine.dataset.digest("test"))

@@ -4,7 +4,7 @@ One small network leaves a large device idle. n of them are an axis outside of t
 network does, it does for one member.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -14,17 +14,20 @@ import optax
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
+from resinc.data.normalize import Normalizer
 from resinc.data.source import Source
 from resinc.errors import InputError
 from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
 
-# What may differ between members: numbers that enter the step, and no shape nor branch.
-FIELDS = {
+# Numbers that enter the step, and no shape nor branch.
+NUMBERS = {
     "seed": np.uint32,
     "optimizer.lr": np.float32,
     "optimizer.momentum": np.float32,
     "optimizer.weight_decay": np.float32,
 }
+# What may differ between members; the last says which examples of the set they see.
+FIELDS = (*NUMBERS, "data.split_seed")
 
 
 class Own(NamedTuple):
@@ -58,17 +61,31 @@ def check_alike(configs: Sequence[ConfigDict]) -> None:
 
 
 def numbers(configs: Sequence[ConfigDict]) -> dict[str, np.ndarray]:
-    """{field: [n]} of the seed, and of those FIELDS in which members differ.
+    """{field: [n]} of the seed, and of those NUMBERS in which members differ.
 
     Other numbers that they share stay constants of the program, as they are in that of a single
     run. The seed is none of these either, so that one program serves all seeds.
     """
     flat = [dict(config_file.flatten(config)) for config in configs]
-    values = {field: [config[field] for config in flat] for field in FIELDS}
+    values = {
+        field: [np.asarray(config[field], kind) for config in flat]
+        for field, kind in NUMBERS.items()
+    }
+    return _differing(values) | {"seed": np.stack(values["seed"])}
+
+
+def statistics(normalizers: Sequence[Normalizer]) -> dict[str, np.ndarray]:
+    """{"mean" or "scale": [n, h, w, c]} where members differ: each has those of its examples."""
+    return _differing(
+        {name: [getattr(each, name) for each in normalizers] for name in ("mean", "scale")}
+    )
+
+
+def _differing(values: Mapping[str, Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
     return {
-        field: np.array(each, FIELDS[field])
-        for field, each in values.items()
-        if field == "seed" or any(value != each[0] for value in each)
+        name: np.stack(each)
+        for name, each in values.items()
+        if any(np.any(value != each[0]) for value in each)
     }
 
 
@@ -126,5 +143,16 @@ def member(tree: Any, index: int | None) -> Any:
 
 def batches(sources: Sequence[Source], step: int) -> Any:
     """What moves for a step, a list of n; of one run, what its source gives."""
-    each = [source.batch(step) for source in sources]
+    return _listed([source.batch(step) for source in sources])
+
+
+def evaluation(
+    sources: Sequence[Source], split: str, batch_size: int
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """(what moves, as `batches`, mask bool [b]) of batches that hold every example once."""
+    for each in zip(*(source.evaluation(split, batch_size) for source in sources), strict=True):
+        yield _listed([moved for moved, _ in each]), each[0][1]
+
+
+def _listed(each: list[Any]) -> Any:
     return each if len(each) > 1 else each[0]

@@ -130,7 +130,7 @@ def compile_step(config: ConfigDict, spec: Spec, count: int) -> Step:
     images = jax.ShapeDtypeStruct((count, each, *spec.image_shape), jnp.uint8)
     step: Any = program.step
     with as_defined():
-        lowered = step.lower(state, {}, (), Batch(images, numbers, numbers))
+        lowered = step.lower(state, ({}, {}), (), Batch(images, numbers, numbers))
     compiled = lowered.compile()
     analysis, memory = compiled.cost_analysis(), compiled.memory_analysis()
     scale = itemsize / 4

@@ -14,7 +14,7 @@ from resinc.data import augment, mix, normalize
 from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Machine
-from resinc.train.members import member, numbers, over_members, own_parts, stacked
+from resinc.train.members import member, numbers, over_members, own_parts, stacked, statistics
 from resinc.train.parallel import Replicas
 from resinc.train.precision import precisely
 from resinc.train.state import State
@@ -34,12 +34,21 @@ class Program:
         source: Source,
         normalizer: normalize.Normalizer,
         members: Sequence[ConfigDict] = (),
+        normalizers: Sequence[normalize.Normalizer] = (),
     ):
-        """`members`: configs that `members.check_alike` passes; none: the machine's alone."""
+        """Of one run, or of members.
+
+        Args:
+          machine: of the run, or of any member.
+          source: likewise; what it holds is all members'.
+          normalizer: likewise.
+          members: configs that `members.check_alike` passes; none: the machine's alone.
+          normalizers: of each member; none: all have the same.
+        """
         self.replicas, self.members = machine.replicas, len(members)
         self.held = self.replicas.replicate(source.held)
         own = numbers(members) if members else member(numbers([machine.config]), 0)
-        self.own = self.replicas.replicate(own)
+        self.own = self.replicas.replicate((own, statistics(normalizers)))
         parts = _Parts(
             machine.config,
             machine.network,
@@ -64,17 +73,20 @@ class Program:
           state: on the devices.
           moved: for each step what `Source.batch` gave, of members a list of n.
         """
-        split = self.replicas.split
-        # [d, b/d, ...] each, of members [d, n, b/d, ...].
-        each = [_join([split(own) for own in now]) if self.members else split(now) for now in moved]
+        each = [self._split(now) for now in moved]
         if len(each) == 1:
             return self.step(state, self.own, self.held, each[0])
         return self._steps(state, self.own, self.held, _join(each))  # [d, k, ...].
 
     def sums(self, state: Any, moved: Any, mask: np.ndarray) -> Sums:
-        """Of one batch of `Source.evaluation`, whose size the replicas divide."""
+        """Of one batch of `Source.evaluation`, of members a list of n; the replicas divide it."""
+        weights, (_, own) = (state.params, state.batch_stats), self.own
+        return self._sums(weights, own, self.held, self._split(moved), self.replicas.split(mask))
+
+    def _split(self, moved: Any) -> Any:
+        """[d, b/d, ...], of members [d, n, b/d, ...]."""
         split = self.replicas.split
-        return self._sums(state.params, state.batch_stats, self.held, split(moved), split(mask))
+        return _join([split(own) for own in moved]) if self.members else split(moved)
 
 
 class _Parts(NamedTuple):
@@ -90,14 +102,17 @@ class _Parts(NamedTuple):
 
 def _training(parts: _Parts) -> tuple[Callable, Callable]:
     """(state, own, held, moved) -> (state, report [k]): of one step, and of k."""
-    config, network, replicas, gather, normalizer, _ = parts
-
-    def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
-        section = config.data
-        return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
+    config, network, replicas, gather, shared, _ = parts
 
     def one(state: State, own: Any, held: Any, moved: Any) -> tuple[State, Report]:
-        mine = own_parts(config, own)
+        own_numbers, own_statistics = own
+        mine = own_parts(config, own_numbers)
+        normalizer = dataclasses.replace(shared, **own_statistics)
+
+        def augmented(images: jax.Array, ids: jax.Array, key: jax.Array) -> jax.Array:
+            section = config.data
+            return augment.augment(images, ids, key, normalizer, section.augment, section.crop_pad)
+
         step = make_train_step(
             network,
             mine.optimizer,
@@ -133,21 +148,23 @@ def _training(parts: _Parts) -> tuple[Callable, Callable]:
 
 
 def _evaluation(parts: _Parts) -> Callable:
-    """(params, batch_stats, held, moved, mask) -> Sums."""
-    config, network, replicas, gather, normalizer, _ = parts
-    score = make_eval_step(
-        network,
-        lambda images: normalize.prepare(images, normalizer),
-        replicas,
-        OBJECTIVES[config.objective],
-    )
+    """((params, batch_stats), own statistics, held, moved, mask) -> Sums."""
+    config, network, replicas, gather, shared, _ = parts
 
-    def sums(params: Any, batch_stats: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
+    def sums(weights: Any, own: Any, held: Any, moved: Any, mask: jax.Array) -> Sums:
+        normalizer = dataclasses.replace(shared, **own)
+        score = make_eval_step(
+            network,
+            lambda images: normalize.prepare(images, normalizer),
+            replicas,
+            OBJECTIVES[config.objective],
+        )
+        params, batch_stats = weights
         return score(params, batch_stats, gather(held, moved), mask)
 
     scored: Callable = sums
     if parts.has_members:
-        scored = over_members(sums, (True, True, False, False, False))
+        scored = over_members(sums, (True, True, False, True, False))
     precise = precisely(config.model.matmul_precision)
     return replicas.map(precise(scored), split=(False, False, False, True, True))
 

@@ -39,6 +39,7 @@ def names(groups):
 def test_packs_hold_cells_that_differ_in_numbers_alone(tmp_path):
     todo = [cell(seed=0), cell(20, seed=0), cell(seed=1), cell(seed=1, **{"optimizer.lr": 0.5})]
     todo += [cell(seed=2), cell(seed=2, **{"optimizer.clip_norm": 1.0})]
+    todo[2] = replace(todo[2], shared={"data.split_seed": 1})
     assert names(packs(todo, tmp_path, 3)) == [
         [todo[0].name, todo[2].name, todo[3].name],
         [todo[1].name],
@@ -195,12 +196,19 @@ def test_the_command_says_what_became_of_each_and_its_status_what_weighs_most(
 
 @pytest.mark.slow
 def test_a_packed_sweep_gives_the_table_of_single_runs(tmp_path):
+    """As experiments have them: seeds that hold out others for validation, at several rates."""
     short = {"steps": 4, "model.width": 4, "batch_size": 32, "log_every_steps": 2}
-    todo = [replace(one, shared=short) for one in seeds(3)]
+    todo = [
+        replace(
+            cell(seed=seed, **{"optimizer.lr": rate}), shared={**short, "data.split_seed": seed}
+        )
+        for seed in range(4)
+        for rate in (0.02, 0.05)
+    ]
     tables = []
-    for pack in (1, 3):
+    for pack in (1, 8):
         root = tmp_path / f"{pack}"
-        assert len(run_sweep(todo, root, 1, (), pack=pack).done) == 3
+        assert len(run_sweep(todo, root, 1, (), pack=pack).done) == 8
         rows = read_rows(root)
         tables.append([(row.name, row.state, row.step, row.train, row.evals) for row in rows])
         assert len(list(root.glob("packs/*/pack.json"))) == (pack > 1)

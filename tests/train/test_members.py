@@ -1,11 +1,10 @@
 """Runs that one program trains at once are those that it would train alone."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
 
+from resinc import data
 from resinc.data import normalize
 from resinc.data.source import Resident
 from resinc.errors import InputError
@@ -15,12 +14,11 @@ from resinc.train.evaluate import evaluate, evaluate_members
 from resinc.train.program import Program
 from resinc.train.state import init_state
 from tests.train.runs import config
-from tests.train.test_program import splits
 
-# The third is lost within two steps.
+# The second trains on other examples than the first; the third is lost within two steps.
 CHANGES = [
     {"seed": 0, "optimizer__lr": 0.02},
-    {"seed": 1, "optimizer__lr": 0.05},
+    {"seed": 1, "optimizer__lr": 0.05, "data__split_seed": 1},
     {"seed": 2, "optimizer__lr": 1e30},
 ]
 
@@ -32,11 +30,15 @@ def configs(changes=CHANGES):
 def begun(settings, together: bool):
     """(program, sources, states before the first step)."""
     machines = [assemble(each) for each in settings]
-    whole = Resident.of(splits(), 0, settings[0].batch_size)
-    sources = [dataclasses.replace(whole, seed=each.seed) for each in settings]
-    normalizer = normalize.configured(splits().train.image, settings[0].data)
+    splits = [data.load(each.data) for each in settings]
+    sources = [
+        Resident.of(own, each.seed, each.batch_size)
+        for own, each in zip(splits, settings, strict=True)
+    ]
+    normalizers = [normalize.configured(own.train.image, settings[0].data) for own in splits]
     states = [init_state(m.network, m.optimizer, (8, 8, 1), m.config.seed) for m in machines]
-    made = Program(machines[0], whole, normalizer, settings if together else ())
+    members = settings if together else ()
+    made = Program(machines[0], sources[0], normalizers[0], members, normalizers)
     return made, sources, states
 
 
@@ -66,9 +68,10 @@ def test_members_have_the_bits_of_single_runs_and_one_that_diverges_harms_none(a
         jax.tree.map(np.testing.assert_array_equal, of_member, own_reports)
         jax.tree.map(np.testing.assert_array_equal, members.member(state, index), own_state)
     assert (reports.bad_step[-1] > 0).tolist() == [False, False, True]
-    results = evaluate_members(made, sources[0], made.place(*unstacked(state)), ("test",), 100)
+    names = ("validation", "test")
+    results = evaluate_members(made, sources, made.place(*unstacked(state)), names, 100)
     made, sources, _ = begun([configs()[1]], together=False)
-    own_results = evaluate(made, sources[0], made.place(alone[1][0]), ("test",), 100)
+    own_results = evaluate(made, sources[0], made.place(alone[1][0]), names, 100)
     jax.tree.map(np.testing.assert_array_equal, results[1], own_results)
 
 
@@ -86,7 +89,7 @@ def test_a_member_that_was_taken_out_goes_on_alone(alone):
 
 def test_one_program_serves_all_seeds(alone):
     """Which are numbers to it: nothing is compiled anew, and each has its own draws."""
-    settings = [config(steps=10, log_every_steps=2, seed=s, optimizer__lr=0.05) for s in (0, 1)]
+    settings = configs([{**CHANGES[1], "seed": seed} for seed in (0, 1)])
     programs = [begun([each], together=False)[0] for each in settings]
     assert programs[0].step is programs[1].step
     ends = []

@@ -2,21 +2,27 @@
 
 import contextlib
 import json
+import os
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
 import pytest
 
+from resinc.cli import main
 from resinc.errors import InputError
 from resinc.runs.config import write_config
 from resinc.runs.lock import is_held
-from resinc.runs.status import read_status
+from resinc.runs.pack import PackedRun, write_pack
+from resinc.runs.status import CellState, read_status, state_of
 from resinc.train import loop, recorders
 from resinc.train.checkpoint import Checkpoints
 from resinc.train.loop import train, train_members
 from resinc.train.recorder import Diverged, Outcome
-from tests.train.runs import config, final_state
+from tests.conftest import CACHE
+from tests.train.runs import config, final_state, flags
 
 SETTINGS = {
     "steps": 8,
@@ -26,12 +32,29 @@ SETTINGS = {
     "eval_batch_size": 1000,
     "optimizer__weight_decay": 0.0,
 }
-# The last is lost within a few steps.
-CONFIGS = [
-    config(**SETTINGS, seed=0, optimizer__lr=0.02),
-    config(**SETTINGS, seed=1, optimizer__lr=0.05),
-    config(**SETTINGS, seed=2, optimizer__lr=1e30),
+# The second holds out other examples than the first; the last is lost within a few steps.
+CHANGES = [
+    {**SETTINGS, "seed": 0, "optimizer__lr": 0.02},
+    {**SETTINGS, "seed": 1, "optimizer__lr": 0.05, "data__split_seed": 1},
+    {**SETTINGS, "seed": 2, "optimizer__lr": 1e30},
 ]
+CONFIGS = [config(**changes) for changes in CHANGES]
+# `resinc`, killed before its step 7: the checkpoints of step 6 are whole by then, or not.
+KILLED = """
+import os, signal, sys
+from resinc import cli
+from resinc.train import loop
+
+batches = loop.batches
+
+def batches_and_die(sources, step):
+    if step == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batches(sources, step)
+
+loop.batches = batches_and_die
+sys.exit(cli.main(sys.argv[1:]))
+"""
 SAME = ("metrics.jsonl", "correct.json", "config.json")
 
 
@@ -119,6 +142,29 @@ def test_members_that_are_stopped_go_on_alone_or_beside_others(alone, tmp_path, 
     assert_same_run(folders[0], alone[0])
     assert_same_run(folders[1], alone[1])
     assert_same_run(folders[2], alone[0])
+
+
+def test_a_pack_that_was_killed_goes_on_with_the_same_bits(alone, tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    file = write_pack(
+        tmp_path,
+        [
+            PackedRun(folder, "configs/digits.py:depth=8", tuple(flags(**changes)))
+            for folder, changes in zip(folders, CHANGES, strict=False)
+        ],
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "pack", str(file)],
+        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(CACHE)},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [state_of(folder) for folder in folders] == [CellState.UNFINISHED] * 2
+    assert main(["pack", str(file)]) == 0
+    for folder, other in zip(folders, alone, strict=False):
+        assert "resumed at step" in (folder / "log.txt").read_text()
+        assert_same_run(folder, other)
 
 
 def test_runs_that_do_not_start_together_are_not_begun_after_a_signal(tmp_path, monkeypatch):

@@ -28,11 +28,11 @@ class Streamed:
         return self._images(self._resident.batch(step))
 
     def evaluation(self, split, batch_size):
-        for ids, mask in self._resident.evaluation(split, batch_size):
-            yield self._images(ids), mask
+        for moved, mask in self._resident.evaluation(split, batch_size):
+            yield self._images(moved), mask
 
-    def _images(self, ids):
-        return Resident.gather(self._resident.held, ids)
+    def _images(self, moved):
+        return Resident.gather(self._resident.held, moved)
 
     @staticmethod
     def gather(held, moved):
@@ -71,8 +71,9 @@ def test_batches_that_move_whole_give_the_bits_of_those_that_lie_on_the_device(r
 
 def test_an_example_left_out_or_counted_twice_is_found():
     class Careless(Streamed):
-        def _images(self, ids):
-            return super()._images(np.where(ids == self.parts["test"].start, ids + 1, ids))
+        def _images(self, moved):
+            id, first = moved.id, self.parts["test"].start
+            return super()._images(moved._replace(id=np.where(id == first, id + 1, id)))
 
     program, source, state = begun(Careless)
     assert evaluate(program, source, state, ("validation",), 100)["validation"].seen == 157
