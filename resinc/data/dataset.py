@@ -22,7 +22,6 @@ from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.data.splits import load
 from resinc.data.stored import data_directory
 from resinc.data.streamed import Streamed, View
-from resinc.data.view import EvaluationView, TrainingView
 from resinc.errors import InputError
 from resinc.registry import lookup
 
@@ -170,6 +169,9 @@ class ImageFiles:
             )
         # 256 for 224, as in every paper since Krizhevsky et al. 2012; torchvision: 342 for 299.
         shorter_side = section.shorter_side or round(size * 256 / 224)
+        # Brings two decoders, which a set in memory need not have.
+        from resinc.data.view import EvaluationView, TrainingView
+
         self._training = TrainingView(size, flip=section.mirror, jitter=section.jitter)
         self._evaluation = EvaluationView(size, shorter_side)
         sizes = {name: len(part.indices) for name, part in self._parts.items()}
