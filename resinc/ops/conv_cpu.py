@@ -13,26 +13,16 @@ All sums agree with float64 to 1e-5 of the largest element. `stride` is that of 
 are the zeros (or, negative, the pixels taken off) before and after rows and columns.
 """
 
-import contextlib
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import sequential_vmap
 
-try:
-    from jax.experimental.xla_metadata import set_xla_metadata
-except ImportError:  # It is experimental. Without it all is right, and slower.
-
-    def set_xla_metadata(  # type: ignore[misc]
-        **metadata: str,
-    ) -> contextlib.AbstractContextManager:
-        return contextlib.nullcontext()
-
-
-Pads = tuple[tuple[int, int], tuple[int, int]]
+from resinc.ops import winograd
+from resinc.ops.outline import outlined
+from resinc.ops.winograd import Pads
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Below 4x4 pixels XLA's convolution loses to one matrix product (2x2x64: 3.6 ms against 1.0).
@@ -50,6 +40,8 @@ def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: in
     h, w = _size(x, kernel, stride, pads)
     if stride == 1 and (kh == kw == 1 or h * w < _FEW_PIXELS):
         return _patches(x, (kh, kw), (h, w), pads) @ kernel.reshape(-1, kernel.shape[-1])
+    if winograd.suits(x.dtype, kernel.shape, stride, (h, w)):
+        return winograd.forward(x, kernel, pads)
     if stride == 1 and w % 2 == 0 and kernel.shape[-1] <= _COLUMNS // 2:
         return _paired(x, kernel, (h, w), pads)
     return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
@@ -120,21 +112,6 @@ def _paired(x: jax.Array, kernel: jax.Array, size: tuple[int, int], pads: Pads) 
     return y.reshape(x.shape[0], *size, features)
 
 
-def _outlined(function: Callable) -> Callable:
-    """Compiled apart from what stands around it.
-
-    Inlined, the copies that lay out a weight gradient's operands are fused with what makes these
-    (BatchNorm's backward pass) and take six times as long; XLA drops optimisation barriers before
-    it fuses, but keeps this call.
-    """
-
-    def call(*args, **kwargs):
-        with set_xla_metadata(inlineable="false"):
-            return function(*args, **kwargs)
-
-    return functools.wraps(function)(call)
-
-
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _kernel_gradient(
     x: jax.Array, g: jax.Array, shape: tuple[int, ...], stride: int, pads: Pads
@@ -149,7 +126,9 @@ def _kernel_gradient(
     # seconds.
     @sequential_vmap
     def gradient(x: jax.Array, g: jax.Array) -> jax.Array:
-        return _outlined(one)(x, g, tuple(shape), stride, pads)
+        if winograd.suits(x.dtype, shape, stride, g.shape[1:3]):
+            return winograd.kernel_gradient(x, g, pads)
+        return outlined(one)(x, g, tuple(shape), stride, pads)
 
     return gradient(x, g)
 
@@ -236,13 +215,13 @@ def _phases(x: jax.Array, stride: int) -> jax.Array:
     return jnp.concatenate([_rows_before_examples(_every(x, i, j, stride)) for i, j in starts])
 
 
-@_outlined
+@outlined
 @functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def _every(x, i, j, stride):
     return x[:, i::stride, j::stride]
 
 
-@_outlined
+@outlined
 @jax.jit
 def _rows_before_examples(x):
     return x.transpose(3, 1, 0, 2)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.ops import conv, conv_cpu
+from resinc.ops import conv, conv_cpu, outline
 
 # Image, channels -> features, kernel, stride, padding, groups.
 CASES = [
@@ -14,6 +14,9 @@ CASES = [
     ((6, 8), (3, 16), (3, 3), 1, "SAME", 1),  # Paired pixels.
     ((6, 7), (3, 16), (3, 3), 1, "SAME", 1),  # An odd width cannot be paired.
     ((2, 2), (6, 5), (3, 3), 1, "SAME", 1),  # Few pixels: one matrix product.
+    ((8, 8), (32, 40), (3, 3), 1, "SAME", 1),  # Whole tiles of Winograd's.
+    ((6, 7), (40, 32), (3, 3), 1, "SAME", 1),  # Tiles over the edge.
+    ((10, 13), (32, 32), (3, 3), 1, "VALID", 1),
     ((5, 7), (2, 40), (5, 3), 1, "SAME", 1),
     ((9, 6), (3, 4), (1, 7), 1, "SAME", 1),
     ((9, 9), (3, 4), (7, 7), 2, "SAME", 1),
@@ -142,7 +145,7 @@ def test_weight_gradient_is_compiled_apart_and_right_without_the_means(monkeypat
 
     apart = run(kernel)
     assert 'inlineable = "false"' in jax.jit(run).lower(kernel).as_text()
-    monkeypatch.setattr(conv_cpu, "set_xla_metadata", lambda **_: contextlib.nullcontext())
+    monkeypatch.setattr(outline, "set_xla_metadata", lambda **_: contextlib.nullcontext())
     jax.clear_caches()
     assert "inlineable" not in jax.jit(run).lower(kernel).as_text()
     assert_close(run(kernel), apart, 1e-6)

@@ -1,0 +1,130 @@
+"""A 3x3 convolution by fewer multiplications, for CPUs, and its weight gradient.
+
+Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", F(4x4, 3x3): the image is cut
+into overlapping tiles of 6x6 pixels, each of which makes 4x4 of the result. Tile and kernel are
+taken as polynomials in two variables; in place of their coefficients, the values at 6x6 points are
+multiplied: 36 numbers in place of 144. Over the channels each of the 36 is a matrix product.
+
+The five finite points decide how much rounding costs. 0, 1, -1, 2, -2, the usual ones, are 5e-6 of the
+largest element off; these are 1e-6, as far as the plain form.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from resinc.ops.outline import outlined
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+
+_POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)  # And infinity.
+_N, _M = 6, 4  # Pixels along a side of a tile, and of what it makes.
+# Channels on either side below which laying out the tiles costs more than it saves.
+_CHANNELS = 32
+# Pixels of whole tiles by pixels of the result, at most: a tile may stand over the edge.
+_WASTE = 1.6
+
+
+def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a tile [6, 6], of a kernel [6, 3] and of the result [4, 6]: Cook and Toom's algorithm."""
+    others = [[q for q in _POINTS if q != p] for p in _POINTS]
+    tile = [[*np.poly(roots)[::-1], 0.0] for roots in others] + [np.poly(_POINTS)[::-1]]
+    kernel = [
+        [p**j / math.prod(p - q for q in roots) for j in range(3)]
+        for p, roots in zip(_POINTS, others, strict=True)
+    ]
+    result = [[p**j for p in _POINTS] + [float(j == _M - 1)] for j in range(_M)]
+    return np.array(tile), np.array([*kernel, [0.0, 0.0, 1.0]], np.float32), np.array(result)
+
+
+_TILE, _KERNEL, _RESULT = _matrices()
+
+
+def suits(dtype: jnp.dtype, shape: tuple[int, ...], stride: int, size: tuple[int, int]) -> bool:
+    """Whether it is the faster form.
+
+    Args:
+      dtype: of the image.
+      shape: of the kernel, [kh, kw, c, c'].
+      stride: of both axes.
+      size: pixels of the result, (height, width).
+    """
+    whole = math.prod(_M * -(-pixels // _M) for pixels in size)
+    return (
+        shape[:2] == (3, 3)
+        and min(shape[2:]) >= _CHANNELS
+        and stride == 1
+        and whole <= _WASTE * math.prod(size)
+        and dtype == jnp.float32  # Half as many digits are too few for it.
+    )
+
+
+def forward(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
+    """[b, h, w, c], [3, 3, c, c'] -> [b, h', w', c']; `pads` as in `ops.conv_cpu`."""
+    return outlined(_forward)(x, kernel, pads)
+
+
+def kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
+    """[b, h, w, c], that of the result, [b, h', w', c'] -> [3, 3, c, c']."""
+    return outlined(_kernel_gradient)(x, g, pads)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _forward(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
+    h, w = (size + sum(pad) - 2 for size, pad in zip(x.shape[1:3], pads, strict=True))
+    tiles = _tiles(x, pads, (h, w))
+    kernel = jnp.einsum("ai,bj,ijcf->bacf", _KERNEL, _KERNEL, kernel)
+    y = _product(tiles, kernel.reshape(_N * _N, *kernel.shape[2:]), (2, 1))
+    y = y.reshape(_N, _N, x.shape[0], -(-h // _M), -(-w // _M), kernel.shape[-1])
+    columns = jnp.stack(_times(_RESULT, list(y)), axis=4)
+    y = jnp.stack(_times(_RESULT, list(columns)), axis=2)
+    b, rows, _, columns, _, features = y.shape
+    return y.reshape(b, rows * _M, columns * _M, features)[:, :h, :w]
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
+    """The transpose of `_forward` in its kernel."""
+    h, w = g.shape[1:3]
+    tiles = _tiles(x, pads, (h, w))
+    g = _pad(g, ((0, -h % _M), (0, -w % _M)))
+    rows = jnp.stack(_times(_RESULT.T, [g[:, i::_M] for i in range(_M)]))
+    cotangents = jnp.stack(_times(_RESULT.T, [rows[:, :, :, j::_M] for j in range(_M)]))
+    cotangents = cotangents.reshape(_N * _N, -1, g.shape[-1])
+    y = _product(tiles, cotangents, (1, 1)).reshape(_N, _N, x.shape[-1], g.shape[-1])
+    return jnp.einsum("ai,bj,bacf->ijcf", _KERNEL, _KERNEL, y)
+
+
+def _tiles(x: jax.Array, pads: Pads, size: tuple[int, int]) -> jax.Array:
+    """[b, h, w, c] -> [36, tiles, c]: values at the points, of columns first, then of rows."""
+    (top, bottom), (left, right) = pads
+    h, w = size
+    x = _pad(x, ((top, bottom + -h % _M), (left, right + -w % _M)))
+    # Row i of every tile, then column j.
+    rows = [x[:, i : i + h + -h % _M : _M][:, : -(-h // _M)] for i in range(_N)]
+    x = jnp.stack(_times(_TILE, rows))
+    columns = [x[:, :, :, j : j + w + -w % _M : _M][:, :, :, : -(-w // _M)] for j in range(_N)]
+    x = jnp.stack(_times(_TILE, columns))
+    return x.reshape(_N * _N, -1, x.shape[-1])
+
+
+def _times(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
+    """A matrix by a vector of arrays, without the zeros."""
+    return [
+        sum(np.float32(a) * part for a, part in zip(row, parts, strict=True) if a) for row in matrix
+    ]
+
+
+def _product(a: jax.Array, b: jax.Array, contracted: tuple[int, int]) -> jax.Array:
+    """36 matrix products, over one axis of each of the two."""
+    axes = tuple((axis,) for axis in contracted)
+    return lax.dot_general(a, b, (axes, ((0,), (0,))))
+
+
+def _pad(x: jax.Array, pads: Pads) -> jax.Array:
+    zero = jnp.zeros((), x.dtype)
+    return lax.pad(x, zero, ((0, 0, 0), (*pads[0], 0), (*pads[1], 0), (0, 0, 0)))
