@@ -40,7 +40,7 @@ def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: in
     h, w = _size(x, kernel, stride, pads)
     if stride == 1 and (kh == kw == 1 or h * w < _FEW_PIXELS):
         return _patches(x, (kh, kw), (h, w), pads) @ kernel.reshape(-1, kernel.shape[-1])
-    if winograd.suits(x.dtype, kernel.shape, stride, (h, w)):
+    if winograd.suits(x.dtype, kernel.shape, stride, (x.shape[0], h, w)):
         return winograd.forward(x, kernel, pads)
     if stride == 1 and w % 2 == 0 and kernel.shape[-1] <= _COLUMNS // 2:
         return _paired(x, kernel, (h, w), pads)
@@ -126,7 +126,7 @@ def _kernel_gradient(
     # seconds.
     @sequential_vmap
     def gradient(x: jax.Array, g: jax.Array) -> jax.Array:
-        if winograd.suits(x.dtype, shape, stride, g.shape[1:3]):
+        if winograd.suits(x.dtype, shape, stride, g.shape[:3]):
             return winograd.kernel_gradient(x, g, pads)
         return outlined(one)(x, g, tuple(shape), stride, pads)
 

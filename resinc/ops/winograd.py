@@ -1,12 +1,12 @@
 """A 3x3 convolution by fewer multiplications, for CPUs, and its weight gradient.
 
-Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", F(4x4, 3x3): the image is cut
-into overlapping tiles of 6x6 pixels, each of which makes 4x4 of the result. Tile and kernel are
+Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks", F(4x4, 3x3): the image is
+cut into overlapping tiles of 6x6 pixels, each of which makes 4x4 of the result. Tile and kernel are
 taken as polynomials in two variables; in place of their coefficients, the values at 6x6 points are
-multiplied: 36 numbers in place of 144. Over the channels each of the 36 is a matrix product.
+multiplied: 36 products in place of 144. Over the channels each of the 36 is a matrix product.
 
-The five finite points decide how much rounding costs. 0, 1, -1, 2, -2, the usual ones, are 5e-6 of the
-largest element off; these are 1e-6, as far as the plain form.
+The five finite points decide how much rounding costs. With the usual ones, 0, 1, -1, 2 and -2, the
+result is 5e-6 of its largest element off; with these 1e-6, about as far as the plain form.
 """
 
 import functools
@@ -25,6 +25,8 @@ _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)  # And infinity.
 _N, _M = 6, 4  # Pixels along a side of a tile, and of what it makes.
 # Channels on either side below which laying out the tiles costs more than it saves.
 _CHANNELS = 32
+# Tiles in a batch below which laying out the kernel does.
+_TILES = 32
 # Pixels of whole tiles by pixels of the result, at most: a tile may stand over the edge.
 _WASTE = 1.6
 
@@ -44,21 +46,25 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _TILE, _KERNEL, _RESULT = _matrices()
 
 
-def suits(dtype: jnp.dtype, shape: tuple[int, ...], stride: int, size: tuple[int, int]) -> bool:
+def suits(
+    dtype: jnp.dtype, shape: tuple[int, ...], stride: int, size: tuple[int, int, int]
+) -> bool:
     """Whether it is the faster form.
 
     Args:
       dtype: of the image.
       shape: of the kernel, [kh, kw, c, c'].
       stride: of both axes.
-      size: pixels of the result, (height, width).
+      size: of the result, [b, h', w'].
     """
-    whole = math.prod(_M * -(-pixels // _M) for pixels in size)
+    images, *sides = size
+    tiles = math.prod(-(-side // _M) for side in sides)
     return (
         shape[:2] == (3, 3)
         and min(shape[2:]) >= _CHANNELS
         and stride == 1
-        and whole <= _WASTE * math.prod(size)
+        and images * tiles >= _TILES
+        and tiles * _M**2 <= _WASTE * math.prod(sides)
         and dtype == jnp.float32  # Half as many digits are too few for it.
     )
 
@@ -77,7 +83,7 @@ def kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
 def _forward(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
     h, w = (size + sum(pad) - 2 for size, pad in zip(x.shape[1:3], pads, strict=True))
     tiles = _tiles(x, pads, (h, w))
-    kernel = jnp.einsum("ai,bj,ijcf->bacf", _KERNEL, _KERNEL, kernel)
+    kernel = _both_axes(_KERNEL, kernel)
     y = _product(tiles, kernel.reshape(_N * _N, *kernel.shape[2:]), (2, 1))
     y = y.reshape(_N, _N, x.shape[0], -(-h // _M), -(-w // _M), kernel.shape[-1])
     columns = jnp.stack(_times(_RESULT, list(y)), axis=4)
@@ -96,7 +102,7 @@ def _kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
     cotangents = jnp.stack(_times(_RESULT.T, [rows[:, :, :, j::_M] for j in range(_M)]))
     cotangents = cotangents.reshape(_N * _N, -1, g.shape[-1])
     y = _product(tiles, cotangents, (1, 1)).reshape(_N, _N, x.shape[-1], g.shape[-1])
-    return jnp.einsum("ai,bj,bacf->ijcf", _KERNEL, _KERNEL, y)
+    return _both_axes(_KERNEL.T, y)
 
 
 def _tiles(x: jax.Array, pads: Pads, size: tuple[int, int]) -> jax.Array:
@@ -110,6 +116,12 @@ def _tiles(x: jax.Array, pads: Pads, size: tuple[int, int]) -> jax.Array:
     columns = [x[:, :, :, j : j + w + -w % _M : _M][:, :, :, : -(-w // _M)] for j in range(_N)]
     x = jnp.stack(_times(_TILE, columns))
     return x.reshape(_N * _N, -1, x.shape[-1])
+
+
+def _both_axes(matrix: np.ndarray, x: jax.Array) -> jax.Array:
+    """[rows, columns, c, c'] -> the values at the points, [columns, rows, c, c'], or back."""
+    x = jnp.stack(_times(matrix, list(x)))
+    return jnp.stack(_times(matrix, [x[:, j] for j in range(x.shape[1])]))
 
 
 def _times(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:

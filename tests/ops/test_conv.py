@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.ops import conv, conv_cpu, outline
+from resinc.ops import conv, outline, winograd
 
 # Image, channels -> features, kernel, stride, padding, groups.
 CASES = [
@@ -86,7 +86,8 @@ def assert_close(found, wanted, tolerance):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_convolution_and_gradients_are_exact_to_rounding(case):
+def test_convolution_and_gradients_are_exact_to_rounding(case, monkeypatch):
+    monkeypatch.setattr(winograd, "_TILES", 1)  # So that few images, which are quick, will do.
     x, kernel, options = case_tensors(case)
     _, _, _, stride, padding, groups = case
     g, ours = value_and_gradients(
@@ -149,6 +150,30 @@ def test_weight_gradient_is_compiled_apart_and_right_without_the_means(monkeypat
     jax.clear_caches()
     assert "inlineable" not in jax.jit(run).lower(kernel).as_text()
     assert_close(run(kernel), apart, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "channels", "stride", "dtype", "by_winograd"),
+    [
+        (8, 32, 1, jnp.float32, True),
+        (7, 32, 1, jnp.float32, False),  # Of four tiles each: too few for the kernel's share.
+        (8, 31, 1, jnp.float32, False),
+        (8, 32, 2, jnp.float32, False),
+        (8, 32, 1, jnp.bfloat16, False),
+    ],
+)
+def test_winograd_computes_value_and_gradients_where_it_is_faster(
+    images, channels, stride, dtype, by_winograd
+):
+    x, kernel = draw((images, 8, 8, channels), (3, 3, channels, 32), dtype=dtype)
+
+    def run(x, kernel):
+        y, pull = jax.vjp(lambda x, k: conv.conv2d(x, k, stride), x, kernel)
+        return y, pull(y)
+
+    # Value, gradient of x and of the kernel: a product over 36 points each.
+    lowered = jax.jit(run).lower(x, kernel).as_text()
+    assert lowered.count("batching_dims = [0] x [0]") == (3 if by_winograd else 0)
 
 
 @pytest.mark.parametrize("size", [7, 8])
