@@ -9,6 +9,7 @@ Measured with jax 0.10.2 on one core, batch 128, float32, in milliseconds:
 | forward by XLA | 9.6 | 4.2 | 4.0 |
 | forward here | 5.8 | 4.2 | 4.0 |
 
+Since then what has 32 channels and more is Winograd's (`ops.winograd`, with numbers of its own).
 All sums agree with float64 to 1e-5 of the largest element. `stride` is that of both axes; `pads`
 are the zeros (or, negative, the pixels taken off) before and after rows and columns.
 """

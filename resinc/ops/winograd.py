@@ -6,7 +6,8 @@ taken as polynomials in two variables; in place of their coefficients, the value
 multiplied: 36 products in place of 144. Over the channels each of the 36 is a matrix product.
 
 The five finite points decide how much rounding costs. With the usual ones, 0, 1, -1, 2 and -2, the
-result is 5e-6 of its largest element off; with these 1e-6, about as far as the plain form.
+result is 7e-6 to 1.3e-5 of its largest element off; with these 1.7e-6 to 3.5e-6 (64 to 256
+channels, both ways); the plain form 4e-7 to 8e-7.
 """
 
 import functools
@@ -46,9 +47,7 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 _TILE, _KERNEL, _RESULT = _matrices()
 
 
-def suits(
-    dtype: jnp.dtype, shape: tuple[int, ...], stride: int, size: tuple[int, int, int]
-) -> bool:
+def suits(dtype: jnp.dtype, shape: tuple[int, ...], stride: int, size: tuple[int, ...]) -> bool:
     """Whether it is the faster form.
 
     Args:
@@ -86,10 +85,10 @@ def _forward(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
     kernel = _both_axes(_KERNEL, kernel)
     y = _product(tiles, kernel.reshape(_N * _N, *kernel.shape[2:]), (2, 1))
     y = y.reshape(_N, _N, x.shape[0], -(-h // _M), -(-w // _M), kernel.shape[-1])
-    columns = jnp.stack(_times(_RESULT, list(y)), axis=4)
-    y = jnp.stack(_times(_RESULT, list(columns)), axis=2)
-    b, rows, _, columns, _, features = y.shape
-    return y.reshape(b, rows * _M, columns * _M, features)[:, :h, :w]
+    y = jnp.stack(_times(_RESULT, list(y)), axis=4)
+    y = jnp.stack(_times(_RESULT, list(y)), axis=2)
+    images, down, _, across, _, features = y.shape
+    return y.reshape(images, down * _M, across * _M, features)[:, :h, :w]
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -108,13 +107,11 @@ def _kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
 def _tiles(x: jax.Array, pads: Pads, size: tuple[int, int]) -> jax.Array:
     """[b, h, w, c] -> [36, tiles, c]: values at the points, of columns first, then of rows."""
     (top, bottom), (left, right) = pads
-    h, w = size
-    x = _pad(x, ((top, bottom + -h % _M), (left, right + -w % _M)))
+    h, w = (side + -side % _M for side in size)
+    x = _pad(x, ((top, bottom + h - size[0]), (left, right + w - size[1])))
     # Row i of every tile, then column j.
-    rows = [x[:, i : i + h + -h % _M : _M][:, : -(-h // _M)] for i in range(_N)]
-    x = jnp.stack(_times(_TILE, rows))
-    columns = [x[:, :, :, j : j + w + -w % _M : _M][:, :, :, : -(-w // _M)] for j in range(_N)]
-    x = jnp.stack(_times(_TILE, columns))
+    x = jnp.stack(_times(_TILE, [x[:, i : i + h : _M] for i in range(_N)]))
+    x = jnp.stack(_times(_TILE, [x[:, :, :, j : j + w : _M] for j in range(_N)]))
     return x.reshape(_N * _N, -1, x.shape[-1])
 
 
@@ -127,14 +124,17 @@ def _both_axes(matrix: np.ndarray, x: jax.Array) -> jax.Array:
 def _times(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
     """A matrix by a vector of arrays, without the zeros."""
     return [
-        sum(np.float32(a) * part for a, part in zip(row, parts, strict=True) if a) for row in matrix
+        functools.reduce(
+            jnp.add, (np.float32(a) * part for a, part in zip(row, parts, strict=True) if a)
+        )
+        for row in matrix
     ]
 
 
 def _product(a: jax.Array, b: jax.Array, contracted: tuple[int, int]) -> jax.Array:
     """36 matrix products, over one axis of each of the two."""
-    axes = tuple((axis,) for axis in contracted)
-    return lax.dot_general(a, b, (axes, ((0,), (0,))))
+    first, second = contracted
+    return lax.dot_general(a, b, (((first,), (second,)), ((0,), (0,))))
 
 
 def _pad(x: jax.Array, pads: Pads) -> jax.Array:
