@@ -21,14 +21,15 @@ from resinc.cores import available_cores
 from resinc.launch.local import visible_devices
 
 # Batches: of He et al. on CIFAR; what one GPU is usually given of photographs.
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "resnet-20": {"recipe": "configs/cifar.py:depth=20"},
     "resnet-56": {"recipe": "configs/cifar.py:depth=56"},
 }
 PHOTOGRAPHS = "configs/imagenet.py:dataset=photographs,batch=256,images=1024,network="
-CASES = SMALL | {
-    "resnet-50 at 224": {"recipe": f"{PHOTOGRAPHS}resnet-50-v1.5"},
-    "googlenet at 224": {"recipe": f"{PHOTOGRAPHS}googlenet-bn"},
+HELD = {"data.image_size": 0}  # Arrays in memory, not files.
+CASES: dict[str, dict[str, Any]] = SMALL | {
+    "resnet-50 at 224": {"recipe": f"{PHOTOGRAPHS}resnet-50-v1.5"} | HELD,
+    "googlenet at 224": {"recipe": f"{PHOTOGRAPHS}googlenet-bn"} | HELD,
 }
 TINY = {"tiny": {"recipe": "configs/cifar.py:depth=8", "batch_size": 2, "model.width": 4}}
 PRECISIONS: dict[str, dict[str, Any]] = {

@@ -58,7 +58,7 @@ def test_every_benchmark_runs_at_a_tiny_size(name, tmp_path):
 
 def config_and_sizes(case):
     """The config of a case, and the sizes of our network's parameters, sorted."""
-    config = ours.configuration(ALL[case]["recipe"], **{"model.scan": False})
+    config = ours.configuration(**ALL[case] | {"model.scan": False})
     spec = DATASETS[config.data.name]
     shapes = variable_shapes(networks.build(config.model, spec.num_classes), spec.image_shape)
     return config, sorted(leaf.size for leaf in jax.tree.leaves(shapes["params"]))

@@ -5,9 +5,11 @@ import time
 
 import pytest
 
-from experiments.benchmarks import gpu
+from experiments.benchmarks import gpu, ours
 from experiments.benchmarks.gpu_table import markdown, peak_of, rows
 from experiments.benchmarks.harness import read
+from resinc.data import DATASETS
+from resinc.data.dataset import find
 from tests.experiments.bare import run_bare
 
 LINE = {"case": "resnet-20", "precision": "bfloat16", "cells": 1, "steps_per_call": 1}
@@ -88,6 +90,13 @@ def test_one_that_fails_stops_no_other(tmp_path, fake, capsys, monkeypatch):
     assert gpu.main(["--quick", f"--out={tmp_path}"]) == 1
     assert "failed: out of memory" in capsys.readouterr().out
     assert len(read(tmp_path / "gpu.jsonl")) == fake.started - 1 > 0
+
+
+@pytest.mark.parametrize("case", gpu.CASES)
+def test_images_of_every_case_are_of_the_size_it_names(case, monkeypatch):
+    monkeypatch.setitem(DATASETS, ours.PHOTOGRAPHS.name, ours.PHOTOGRAPHS)
+    pixels = find(ours.configuration(**gpu.CASES[case]).data).spec.image_shape[0]
+    assert pixels == (224 if case.endswith("at 224") else 32)
 
 
 def test_no_two_measurements_have_one_name():
