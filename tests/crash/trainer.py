@@ -5,6 +5,7 @@ often the process touched files of its run, which is saving and bookkeeping, and
 such a touch meets what lies between them: the arrays that other threads write, and the computing.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -171,14 +172,23 @@ def _train(folder: str, moment: list[Any] | None) -> int:
     return code
 
 
+def _end_with_parent() -> None:
+    """Else one that was stopped by SIGSTOP would outlive tests that are killed."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 def _serve() -> None:
     """Copies itself for each line; answers with the copy's number, and later how it ended."""
     import resinc.train.loop  # noqa: F401  No back end of JAX: with its threads none is copied.
 
+    _end_with_parent()
     for line in sys.stdin:
         asked = json.loads(line)
         copy = os.fork()
         if not copy:
+            _end_with_parent()
             output = os.open(asked["output"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
             for stream in (1, 2):
                 os.dup2(output, stream)
