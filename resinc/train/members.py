@@ -108,7 +108,9 @@ def all_at_once(function: Callable, mapped: Sequence[bool]) -> Callable:
 
 
 def in_turn(function: Callable, mapped: Sequence[bool]) -> Callable:
-    """The same, one member after the other in a loop: with the bits of a single run.
+    """The same, one member after the other in a loop: with the weights of a single run.
+
+    To the bit; XLA may round running statistics otherwise than outside of a loop, by 1e-7.
 
     On a CPU there is nothing to win by more at once, and a convolution of n kernels, which vmap
     makes, has no fast form there.
