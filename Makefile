@@ -10,6 +10,9 @@ DEPTHS ?= 8,20,32,56
 SEEDS ?=
 STEPS ?=
 WORKERS ?= 0
+# Runs that one process trains in one program, where they differ in seed, split and rate alone: a
+# third of the processor time where compiling is most of it; of long runs it wins nothing on a CPU.
+PACK ?= $(if $(filter digits,$(DATASET)),8,1)
 NAME := curves-$(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 ROOT ?= runs/$(NAME)
 # Results of one's own lie where git does not look; `make publish` alone changes the committed ones.
@@ -28,7 +31,7 @@ PARITY_ALONE := "pytorchcv==0.0.74"
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
-	$(BIN)/resinc sweep experiments/degradation.py $(SETTINGS) --root $(ROOT) --workers $(WORKERS)
+	$(BIN)/resinc sweep experiments/degradation.py $(SETTINGS) --root $(ROOT) --workers $(WORKERS) --pack $(PACK)
 	$(BIN)/resinc report experiments/degradation.py --root $(ROOT) --out $(OUT)
 
 # Every hypothesis on $(DATASET), in the order of value, at the lowest priority (NICE=0 at the usual
@@ -36,14 +39,14 @@ curves: $(VENV)/.installed
 # `make evidence-report` reports at any time what is there.
 NICE ?= 19
 evidence evidence-report: $(VENV)/.installed
-	nice -n $(NICE) $(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) $(if $(SEEDS),--seeds $(SEEDS)) \
+	nice -n $(NICE) $(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) --pack $(PACK) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
 # it goes on; `make evidence` shares its runs.
 MAP_ROOT ?= runs/evidence-digits
 map: $(VENV)/.installed
-	$(BIN)/resinc sweep experiments/degradation.py --set pilots=false --set seeds=$(or $(SEEDS),3) --root $(MAP_ROOT) --workers $(WORKERS)
+	$(BIN)/resinc sweep experiments/degradation.py --set pilots=false --set seeds=$(or $(SEEDS),3) --root $(MAP_ROOT) --workers $(WORKERS) --pack $(PACK)
 	$(BIN)/resinc report experiments/degradation.py --root $(MAP_ROOT) --out $(RESULTS)/map-digits
 
 # Multiply-adds, time and memory of a 1x1 before a 5x5; timings, so one at a time.
