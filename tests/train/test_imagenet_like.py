@@ -5,6 +5,7 @@ The large form, 1,000 classes for some hundred steps: `make imagenet-like`.
 
 import os
 import signal
+import time
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from experiments.benchmarks import imagenet_like
 from resinc.data.decode import Picture
 from resinc.runs.unusable import read_unusable
+from tests.crash.trainer import checkpoints
 from tests.train.processes import ended, start, wait_for
 from tests.train.runs import final_state, metrics
 
@@ -73,6 +75,8 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(made, network, tmp_path):
     said = ended(start(whole, command, **FAST))
     process = start(killed, command, STEPS - 2, **FAST)
     wait_for(killed, process, STEPS // 2)
+    while not checkpoints(killed) and process.poll() is None:  # 100 MB and more: they take a while.
+        time.sleep(0.01)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
