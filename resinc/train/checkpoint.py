@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import logging
 import shutil
-import sys
 import tempfile
 import weakref
 import zlib
@@ -15,31 +13,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint import checkpoint_managers
 
 from resinc.errors import InputError
-from resinc.runs.files import sync_folder, sync_tree
+from resinc.runs.files import sync_folder
 from resinc.runs.folder import CHECKPOINTS
+from resinc.train import orbax
 from resinc.train.parallel import global_arrays
 from resinc.train.processes import is_first, several
 from resinc.train.state import State
 
-# What Orbax warns of and is meant so here: no validation error between evaluations, reading only;
-# and what it says of a damaged file before it raises; and of writes that a failed one left behind.
-# Its tracebacks are of what it raises as well.
-_MEANT_SO = (
-    *("tracked_metric", "read_only=True", "is read only", "Failed to json parse"),
-    "Task was destroyed but it is pending",
-)
-for _name in ("absl", "asyncio"):
-    logging.getLogger(_name).addFilter(
-        lambda record: (
-            not (record.exc_info or any(words in record.getMessage() for words in _MEANT_SO))
-        )
-    )
-
-UNFINISHED = "*.orbax-checkpoint-tmp*"  # Names of folders that are being written, or were.
-_REMOVED = "removed"  # Folder of checkpoints that are about to be deleted.
 _ITEMS = ("state", "position", "config", "provenance")
 
 
@@ -83,7 +65,7 @@ class Checkpoints:
     """
 
     def __init__(self, workdir: Path, keep: int = 2, read_only: bool = False):
-        _UnraisableHook.install()
+        orbax.UnraisableHook.install()
         self._folder = (workdir / CHECKPOINTS).absolute()
         self._place = self._without_wildcards()
         if not read_only:
@@ -93,7 +75,9 @@ class Checkpoints:
         self._manager = (
             None
             if read_only
-            else _Manager(self._place, options=_options(self._folder, keep), item_names=_ITEMS)
+            else orbax.Manager(
+                self._place, options=orbax.options(self._folder, keep), item_names=_ITEMS
+            )
         )
 
     def _without_wildcards(self) -> Path:
@@ -233,7 +217,9 @@ class Checkpoints:
         """
         with self._reading(step):
             item = self._place / str(step) / "state"
-            there = ocp.StandardCheckpointHandler(multiprocessing_options=_alone()).metadata(item)
+            there = ocp.StandardCheckpointHandler(multiprocessing_options=orbax.alone()).metadata(
+                item
+            )
         as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), there.tree)
         state = self._restore(step, ocp.args.PyTreeRestore(restore_args=as_numpy))
         if average:
@@ -255,7 +241,7 @@ class Checkpoints:
             return items.state
 
     def _read(self, step: int, args: ocp.args.Composite) -> Any:
-        alone = _alone()
+        alone = orbax.alone()
         handler = ocp.CompositeCheckpointHandler(
             *_ITEMS, composite_options=ocp.CompositeOptions(multiprocessing_options=alone)
         )
@@ -285,36 +271,18 @@ class Checkpoints:
 
     def _delete_removed(self) -> None:
         if is_first():
-            shutil.rmtree(self._folder / _REMOVED, ignore_errors=True)
+            shutil.rmtree(self._folder / orbax.REMOVED, ignore_errors=True)
 
     def discard_unfinished(self) -> None:
         """Of a save that failed: where the disk is full, room to say so. A whole one stays."""
         with contextlib.suppress(Exception):  # That of the save: known, or behind another's.
             self.wait()
-        for path in self._folder.glob(UNFINISHED):
+        for path in self._folder.glob(orbax.UNFINISHED):
             shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         if self._manager:
             self._manager.close()
-
-
-class _Manager(ocp.CheckpointManager):
-    """One that leaves it to the loop to ask whether the run is to stop.
-
-    It would ask with the step for a number, where the loop counts its polls: see `Agreed`.
-    """
-
-    def reached_preemption(self, step: int) -> bool:
-        return False
-
-
-def _alone() -> ocp.options.MultiprocessingOptions:
-    """Each process reads for itself, and waits for no other."""
-    me = jax.process_index()
-    return ocp.options.MultiprocessingOptions(
-        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process{me}"
-    )
 
 
 def checksum(state: Any) -> str:
@@ -328,52 +296,3 @@ def checksum(state: Any) -> str:
         about = f"{array.dtype} {array.size}".encode()
         sums.append(zlib.crc32(array.reshape(-1).view(np.uint8).data, zlib.crc32(about)))
     return f"{zlib.crc32(np.sort(np.array(sums, np.uint32)).tobytes()):08x}"
-
-
-def _options(folder: Path, keep: int) -> ocp.CheckpointManagerOptions:
-    def sync() -> None:
-        for path in folder.glob(UNFINISHED):
-            sync_tree(path)
-
-    policy = checkpoint_managers
-    best = policy.BestN(
-        get_metric_fn=lambda metrics: metrics["validation_error"],
-        reverse=True,
-        n=1,
-        keep_checkpoints_without_metrics=False,
-    )
-    return ocp.CheckpointManagerOptions(
-        preservation_policy=policy.AnyPreservationPolicy([policy.LatestN(keep), best]),
-        best_fn=lambda metrics: metrics["validation_error"],
-        best_mode="min",
-        cleanup_tmp_directories=True,
-        # A process killed while it deletes one would leave a part of it, under its name.
-        todelete_subdir=_REMOVED,
-        # Where a folder cannot be made, Orbax's writers wait five minutes for it, and the process
-        # for them: made before they start, it is an error at once.
-        async_options=ocp.AsyncOptions(
-            create_directories_asynchronously=False,
-            # Orbax leaves all but the arrays to the system, which writes them half a minute later:
-            # after a power cut every checkpoint of that time had empty files. This comes before
-            # one gets its name, and so before older ones are removed.
-            post_finalization_callback=sync,
-        ),
-        # Otherwise a save is silently left out while another is being written.
-        enable_should_save_is_saving_in_progress_check=False,
-    )
-
-
-class _UnraisableHook:
-    """Reads and writes that go on behind a failed one would print a traceback each."""
-
-    def __init__(self) -> None:
-        self._before = sys.unraisablehook
-
-    def __call__(self, unraisable: Any) -> None:
-        if str(unraisable.exc_value) != "Event loop is closed":
-            self._before(unraisable)
-
-    @classmethod
-    def install(cls) -> None:
-        if not isinstance(sys.unraisablehook, cls):
-            sys.unraisablehook = cls()
