@@ -172,7 +172,7 @@ def test_runs_that_do_not_start_together_are_not_begun_after_a_signal(tmp_path, 
     starts = {"a": 0, "b": 3}
     run = loop.Run
     found = [run(None, f, FakeStart(starts[f.name]), 0.0, contextlib.ExitStack()) for f in folders]
-    monkeypatch.setattr(loop, "_prepare", lambda machine, folder: found[folders.index(folder)])
+    monkeypatch.setattr(loop, "get_ready", lambda machine, folder: found[folders.index(folder)])
     begun = []
 
     def together(runs, *rest):
