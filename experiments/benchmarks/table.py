@@ -13,6 +13,8 @@ RATIOS = (
     ("evaluate", "ours", "pytorch", "PyTorch's time / ours", "at least", 1),
     ("evaluate", "ours", "flax", "plain Flax's time / ours", "", 0),
     ("evaluate", "ours", "keras", "Keras's time / ours", "", 0),
+    ("winograd", "ours", "plain", "time without / with", "", 0),
+    ("winograd", "ours", "pytorch", "PyTorch's time / ours", "at least", 0.8),
     ("scan", "unrolled", "scanned", "scanned / unrolled", "at most", 1.15),
     ("memory", "without", "remat", "time with remat / without", "at most", 1.4),
     ("input", "bare", "fed", "fed / bare", "at most", 1.02),
