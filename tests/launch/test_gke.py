@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -29,10 +27,10 @@ from resinc.runs.log import last_words
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import jobset_schema
+from tests.launch.background import LONG, in_background, wait_for
 from tests.launch.test_sweep import cells, command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
-LONG = 60.0  # Nothing here takes so long, save on a machine with other things to do.
 
 
 @pytest.fixture
@@ -73,21 +71,6 @@ def on_gke(root, monkeypatch, *behaviour, **options):
 
 def folder(root, seed):
     return root / f"depth=8,seed={seed}"
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + LONG
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
-def in_background(call):
-    result = []
-    thread = threading.Thread(target=lambda: result.append(call()), daemon=True)
-    thread.start()
-    return thread, result
 
 
 def applied(cluster):

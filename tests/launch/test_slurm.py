@@ -28,10 +28,10 @@ from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.standing import read_standing
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import slurm
+from tests.launch.background import LONG, in_background, wait_for
 from tests.launch.test_sweep import cells, command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
-LONG = 60.0  # Nothing here takes so long, save on a machine with other things to do.
 
 needs_slurm = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "it is there")
 
@@ -53,29 +53,6 @@ def quick(monkeypatch):
     monkeypatch.setattr(engine, "POLL_SECONDS", 0.5)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("https_proxy", "http://nowhere.invalid:1")
-
-
-def wait_for(condition, seconds=LONG):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
-
-
-def in_background(call):
-    """A thread, and the list that takes what the call returns, or its error."""
-    result = []
-
-    def run():
-        try:
-            result.append(call())
-        except BaseException as error:
-            result.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread, result
 
 
 def folder(root, seed):
