@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from resinc import commands, sweep_cli, sweep_commands
 from resinc.argument_types import count, counts, names, path
-from resinc.errors import InputError, outside_cause
+from resinc.errors import InputError, outside_sentence
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
@@ -41,10 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("resinc: stopped by Ctrl-C", file=sys.stderr)
             return EXIT_INTERRUPTED
         except Exception as error:
-            if not (cause := outside_cause(error)):
+            if not (sentence := outside_sentence(error)):
                 raise
-            notes = getattr(error, "__notes__", ())
-            print("; ".join([f"resinc: {cause}", *notes]), file=sys.stderr)
+            print(sentence, file=sys.stderr)
             return EXIT_FAILED
 
 

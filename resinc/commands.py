@@ -10,18 +10,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
 from resinc.file_paths import show
+from resinc.runs.status import EXIT_DIVERGED
 from resinc.xla import keep_memory, same_bits
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+    from resinc.train.recorder import Outcome
+
 EXIT_INPUT = 2
-EXIT_DIVERGED = 3
 
 
 def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
@@ -38,15 +41,19 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
     with processes.ending_together(args.heartbeat):
         processes.introduce()
         outcome = train(config, args.workdir, args.profile or 0)
-    said, status = f"done at step {outcome.step}: {show(args.workdir)}", 0
-    if outcome.state == "interrupted":
-        said = f"{outcome.message}; the same command goes on from there"
-        status = 128 + outcome.signal_number
-    elif outcome.state == "diverged":
-        said, status = f"resinc: diverged: {outcome.message}", EXIT_DIVERGED
+    said, status = ending(outcome, args.workdir, "the same command goes on from there")
     if processes.is_first():
         print(said, file=sys.stderr if status else sys.stdout)
     return status
+
+
+def ending(outcome: "Outcome", folder: Path, again: str) -> tuple[str, int]:
+    """How a run ended in words, and its exit status; `again`: of one that was interrupted."""
+    if outcome.state == "interrupted":
+        return f"{outcome.message}; {again}", 128 + outcome.signal_number
+    if outcome.state == "diverged":
+        return f"resinc: diverged: {outcome.message}", EXIT_DIVERGED
+    return f"done at step {outcome.step}: {show(folder)}", 0
 
 
 def run_pack(args: argparse.Namespace, rest: list[str]) -> int:
@@ -62,12 +69,8 @@ def run_pack(args: argparse.Namespace, rest: list[str]) -> int:
     for run, end in zip(runs, train_members(configs, [r.folder for r in runs]), strict=True):
         if isinstance(end, InputError):
             said, code = f"resinc: {end}", EXIT_INPUT
-        elif end.state == "interrupted":
-            said, code = f"{end.message}; goes on from there", 128 + end.signal_number
-        elif end.state == "diverged":
-            said, code = f"resinc: diverged: {end.message}", EXIT_DIVERGED
         else:
-            said, code = f"done at step {end.step}: {show(run.folder)}", 0
+            said, code = ending(end, run.folder, "goes on from there")
         # What stopped all of them counts before what became of one, and a refusal before a result.
         status = max(status, code, key=lambda code: (code >= 128, code == EXIT_INPUT, code))
         print(f"{run.folder.name}  {said}")

@@ -22,6 +22,12 @@ _OUTSIDE = (
 _NO_MEMORY = "RESOURCE_EXHAUSTED: Out of memory"
 
 
+def outside_sentence(error: BaseException) -> str:
+    """`outside_cause` with what was noted on the way; "" likewise."""
+    cause = outside_cause(error)
+    return "; ".join([f"resinc: {cause}", *getattr(error, "__notes__", ())]) if cause else ""
+
+
 def outside_cause(error: BaseException) -> str:
     """One sentence where the machine, not the code, is to blame for an error; else "".
 

@@ -21,13 +21,12 @@ from resinc.file_paths import show
 from resinc.launch.local import XLA_CACHE
 from resinc.runs import provenance
 from resinc.runs.folder import CHECKPOINTS, HOLDER, LOCK, PACKS, TENSORBOARD, is_begun
-from resinc.runs.status import CellState, state_of
+from resinc.runs.status import FOR_GOOD, state_of
 
 DATASET = "cifar10"
 PIECES, DATA = CARRIED / "data", CARRIED / "tfds"
 ARCHIVE = "runs.tar.gz"
 MIB = 1 << 20
-ENDED = (CellState.DONE, CellState.DIVERGED)
 LEFT_BEHIND = (CHECKPOINTS, HOLDER, LOCK, TENSORBOARD)
 
 
@@ -101,7 +100,7 @@ def _worth_keeping(root: Path) -> Iterator[Path]:
         if path.is_dir() and is_begun(path):
             yield from (part for part in path.iterdir() if part.name not in LEFT_BEHIND)
             steps = [p for p in path.glob(f"{CHECKPOINTS}/*") if p.name.isdigit()]
-            if steps and state_of(path) not in ENDED:
+            if steps and state_of(path) not in FOR_GOOD:
                 yield max(steps, key=lambda step: int(step.name))
         elif path.is_file() or path.name == PACKS:
             yield path
@@ -116,7 +115,7 @@ def unpack_runs(pieces: Path, root: Path) -> None:
     with tarfile.open(archive) as tar:
         names = {name for name in tar.getnames() if "/" in name}
         folders = {Path(name).parts[0] for name in names}
-        kept = {name for name in folders if state_of(root / name) in ENDED}
+        kept = {name for name in folders if state_of(root / name) in FOR_GOOD}
         wanted = [m for m in tar if Path(m.name).parts[0] not in kept]
         tar.extractall(root, wanted, filter="data")
     archive.unlink()

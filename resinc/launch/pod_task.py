@@ -8,9 +8,7 @@ from pathlib import Path
 
 from resinc.launch.local import child_environment
 from resinc.launch.task import become
-from resinc.runs.status import FOR_GOOD, CellState, read_status
-
-DIVERGED = 3
+from resinc.runs.status import EXIT_DIVERGED, FOR_GOOD, CellState, read_status
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
         command += [f"--num_processes={task.hosts}", f"--process_id={index}"]
     states = [read_status(folder).get("state") for folder in task.run]
     if CellState.DIVERGED in states and {*states} <= {*FOR_GOOD}:
-        sys.exit(DIVERGED)  # A result: another host's failure has started this one anew.
+        sys.exit(EXIT_DIVERGED)  # A result: another host's failure has started this one anew.
     if task.log.stat().st_uid != os.getuid():
         os.umask(0)  # Who submitted it, and is not root, goes on with these files.
     restarts = int(environment.get("JOBSET_RESTART_ATTEMPT") or "0")

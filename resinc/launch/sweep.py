@@ -21,7 +21,7 @@ from resinc.runs.config import config_differences
 from resinc.runs.log import last_words, log_path
 from resinc.runs.queue import read_ticket
 from resinc.runs.source import Source, relative
-from resinc.runs.status import CellState, read_status, state_of, write_failure
+from resinc.runs.status import EXIT_DIVERGED, CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
 
 _ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -218,7 +218,7 @@ class _Book:
         if state == CellState.DONE:
             self._summary.done.append(name)
             self._view.ended(name, "done", [])
-        elif returncode == 3 or state == CellState.DIVERGED:
+        elif returncode == EXIT_DIVERGED or state == CellState.DIVERGED:
             self._summary.diverged.append(name)
             said = read_status(workdir).get("message") or last_words(workdir)
             self._view.ended(name, "diverged", [said])

@@ -23,6 +23,7 @@ class CellState(StrEnum):
     NEW = "new"  # Nothing trained yet.
 
 
+EXIT_DIVERGED = 3  # Of the process that trains.
 FOR_GOOD = (CellState.DONE, CellState.DIVERGED)  # Nothing is left to train.
 ENDED = (*FOR_GOOD, CellState.FAILED)
 

@@ -18,6 +18,7 @@ from resinc.cost.scaling import Step
 from resinc.data.normalize import Normalizer
 from resinc.data.source import Batch
 from resinc.data.spec import DATASETS, Spec
+from resinc.data.streamed import Streamed
 from resinc.errors import InputError
 from resinc.networks.options import DTYPES
 from resinc.ops.platform import as_defined
@@ -52,13 +53,10 @@ def compile_steps(
                     f"batch size {config.batch_size} is not divisible by {count} devices: give "
                     "--per-device, or a batch_size that all of --devices divide"
                 )
-    steps = {}
-    for count in counts:
-        config = config.copy_and_resolve_references().unlock()
-        if each:
-            config.batch_size = each * count
-        steps[count] = compile_step(config, spec, count)
-    return steps
+    return {
+        count: compile_step(config, spec, count, each or config.batch_size // count)
+        for count in counts
+    }
 
 
 class _Sizes(NamedTuple):
@@ -72,9 +70,7 @@ class _Moving:
 
     held = ()
 
-    @staticmethod
-    def gather(held: Any, moved: Batch) -> Batch:
-        return moved
+    gather = staticmethod(Streamed.gather)
 
 
 def sizes(config: ConfigDict, classes: int) -> Spec:
@@ -99,7 +95,7 @@ def sizes(config: ConfigDict, classes: int) -> Spec:
     return Spec(section.name, shape, classes, 0, 0, 0, "not read")
 
 
-def compile_step(config: ConfigDict, spec: Spec, count: int) -> Step:
+def compile_step(config: ConfigDict, spec: Spec, count: int, each: int) -> Step:
     """What one of `count` devices does in a step.
 
     Blocks are unrolled, because XLA counts the body of a loop once; layers are those that other
@@ -107,9 +103,10 @@ def compile_step(config: ConfigDict, spec: Spec, count: int) -> Step:
     are compiled as float32 and their bytes scaled to those of `model.dtype`.
 
     Args:
-      config: of which `batch_size` is that of all devices.
+      config: a filled `configs.base` schema.
       spec: of `sizes`.
       count: devices; JAX must have been started with as many.
+      each: images of a step for each of them.
 
     Raises:
       InputError: as `assemble`.
@@ -117,9 +114,8 @@ def compile_step(config: ConfigDict, spec: Spec, count: int) -> Step:
     itemsize = jnp.dtype(DTYPES[config.model.dtype]).itemsize
     config = config.copy_and_resolve_references().unlock()
     config.model.scan, config.model.dtype = False, "float32"
-    config.parallel.replicas = count
+    config.parallel.replicas, config.batch_size = count, each * count
     machine = assemble(config.lock(), dataset=cast(Any, _Sizes(spec)))
-    each = config.batch_size // count
     mean = np.zeros(spec.image_shape, np.float32)
     program = Program(machine, cast(Any, _Moving()), Normalizer(mean, mean + 1))
     averaged = bool(config.average_decay)

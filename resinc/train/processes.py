@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from resinc.data.share import Share
-from resinc.errors import InputError, outside_cause
+from resinc.errors import InputError, outside_sentence
 from resinc.train import cluster
 
 T = TypeVar("T")
@@ -118,10 +118,8 @@ def ending_together(heartbeat: int) -> Iterator[None]:
     except BaseException as error:
         if not several():
             raise
-        if cause := outside_cause(error):
-            print(
-                "; ".join([f"resinc: {cause}", *getattr(error, "__notes__", ())]), file=sys.stderr
-            )
+        if sentence := outside_sentence(error):
+            print(sentence, file=sys.stderr)
         else:
             traceback.print_exc()
         me = f"process {jax.process_index()} ({cluster.name()})"

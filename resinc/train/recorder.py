@@ -168,7 +168,7 @@ class Recorder:
         newest = self._newest
         self._log()
         if newest:
-            _check_finite(self._own(newest[1], -1))
+            _check_finite(self._own(jax.device_get(newest[1]), -1))
 
     def evaluation(self, step: int, results: Mapping[str, Result]) -> None:
         """Log results by split; a checkpoint of this step is selected by the validation error.
@@ -218,11 +218,11 @@ class Recorder:
         write_measurements(self._folder, known)
 
     def save(self, state: State) -> None:
-        """Begin a checkpoint, with the metrics before it."""
+        """Begin a checkpoint, with the metrics before it; `state`: on the host."""
         self._writer.sync()
         config = config_file.to_dict(self._config)
         error, self._validation_error = self._validation_error, None
-        own = members.member(jax.device_get(state), self.member)
+        own = members.member(state, self.member)
         if (compiled := with_kernels(self._provenance)) != self._provenance:
             self._provenance = compiled
             write_origin(self._folder, compiled)
@@ -283,13 +283,14 @@ class Recorder:
         newest, self._newest = self._newest, None
         if newest is None or not any(map(self._is_logged, newest[0])):
             return
-        steps, reports = newest
+        steps, reports = newest[0], jax.device_get(newest[1])
         pace = Pace()
         for i, step in enumerate(steps):
+            if not self._is_logged(step):
+                continue
             report = self._own(reports, i)
-            if self._is_logged(step):
-                _check_finite(report)
-            if self._is_logged(step) and self._config.log_gradients:
+            _check_finite(report)
+            if self._config.log_gradients:
                 self._writer.gradients(step, *map(by_layer, report.gradients))
             if due.logs(self._config, step):
                 # Computed are all steps of the call.
@@ -319,8 +320,8 @@ class Recorder:
         write_status(self._folder, state, step, self._config.steps, seconds, message)
 
     def _own(self, reports: Report, index: int) -> Report:
-        """The report of one step of a call, of this run alone."""
-        of_step = jax.tree.map(lambda leaf: leaf[index], jax.device_get(reports))
+        """The report of one step of a call, of this run alone; `reports`: on the host."""
+        of_step = jax.tree.map(lambda leaf: leaf[index], reports)
         return members.member(of_step, self.member)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import jax
+
 from resinc.train.evaluate import Result
 from resinc.train.recorder import Diverged, Outcome, Recorder
 from resinc.train.state import State
@@ -71,7 +73,8 @@ class Recorders:
 
     def save(self, state: State) -> None:
         """Begin a checkpoint of each; of n members the state is [n, ...]."""
-        self._tell(lambda recorder: recorder.save(state))
+        here = jax.device_get(state)  # Once for all of them.
+        self._tell(lambda recorder: recorder.save(here))
 
     def end(
         self, state: str, step: int, message: str = "", number: signal.Signals | None = None
