@@ -146,7 +146,7 @@ class Pods:
                 f"--topology={self.topology} has {self.slice_chips} chips, which are not shared "
                 f"out among hosts of {self.host_chips}: give --chips"
             )
-        hosts = self.slice_chips // self.host_chips
+        hosts = self.hosts(nodes)
         if nodes not in (1, hosts):
             raise InputError(
                 f"--nodes={nodes}, but a slice of {self.topology} has {hosts} hosts of "

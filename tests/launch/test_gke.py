@@ -28,7 +28,7 @@ from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import jobset_schema
 from tests.launch.background import LONG, in_background, wait_for
-from tests.launch.test_sweep import cells, command, runs, sweep
+from tests.launch.test_sweep import cells, pack_command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -326,14 +326,7 @@ def test_no_more_cells_are_in_the_cluster_than_workers(cluster, tmp_path, monkey
 def test_a_pack_is_one_jobset_of_all_its_cells(cluster, tmp_path, monkeypatch):
     """Each is marked as queued, and found again by a sweep without packs."""
     root = tmp_path / "gke"
-    one_after_another = "import json,subprocess,sys\nfor c in json.loads(sys.argv[1]):\n"
-    one_after_another += "    subprocess.run(c)"
-
-    def packed(pack, root, place):
-        commands = [command(cell, root / cell.name) for cell in pack]
-        return [sys.executable, "-c", one_after_another, json.dumps(commands)]
-
-    monkeypatch.setattr(sweep_module, "pack_command", packed)
+    monkeypatch.setattr(sweep_module, "pack_command", pack_command)
     ends = ["wait once"] * 2
     thread, result = in_background(lambda: on_gke(root, monkeypatch, *ends, pack=2))
     wait_for(lambda: runs(root, 0))

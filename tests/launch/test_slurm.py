@@ -29,7 +29,7 @@ from resinc.runs.standing import read_standing
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import slurm
 from tests.launch.background import LONG, in_background, wait_for
-from tests.launch.test_sweep import cells, command, runs, sweep
+from tests.launch.test_sweep import cells, command, pack_command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -280,14 +280,7 @@ def test_the_cells_of_a_pack_are_queued_once_however_the_pack_is_put_together(
     cluster, quick, tmp_path, monkeypatch
 ):
     """Three in one job; typed again without packs while it runs, and again behind it."""
-    one_after_another = "import json,subprocess,sys\nfor c in json.loads(sys.argv[1]):\n"
-    one_after_another += "    subprocess.run(c)"
-
-    def packed(pack, root, place):
-        commands = [command(cell, root / cell.name) for cell in pack]
-        return [sys.executable, "-c", one_after_another, json.dumps(commands)]
-
-    monkeypatch.setattr(sweep_module, "pack_command", packed)
+    monkeypatch.setattr(sweep_module, "pack_command", pack_command)
     typed = [["wait once"] * 3, {"pack": 4}]
     thread, result = in_background(lambda: queued(tmp_path, monkeypatch, *typed[0], **typed[1]))
     wait_for(lambda: runs(tmp_path, 0))

@@ -33,6 +33,14 @@ def command(cell, workdir):
     return [sys.executable, str(FAKE), *cell.command(workdir)[4:]]
 
 
+def pack_command(pack, root, place):
+    """Of a pack: its cells' commands, one after the other."""
+    one_after_another = "import json,subprocess,sys\nfor c in json.loads(sys.argv[1]):\n"
+    one_after_another += "    subprocess.run(c)"
+    commands = [command(cell, root / cell.name) for cell in pack]
+    return [sys.executable, "-c", one_after_another, json.dumps(commands)]
+
+
 def cells(count):
     return [Cell("configs/digits.py", {"depth": 8}, {"seed": seed}) for seed in range(count)]
 

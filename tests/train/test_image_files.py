@@ -68,9 +68,7 @@ def done(root, tmp_path_factory):
     return workdir
 
 
-def test_run_stopped_in_the_middle_of_an_epoch_ends_with_the_same_bits(
-    root, done, tmp_path, monkeypatch
-):
+def stop_at_fifth_batch(monkeypatch):
     batch = Streamed.batch
 
     def stop(self, step):
@@ -79,8 +77,14 @@ def test_run_stopped_in_the_middle_of_an_epoch_ends_with_the_same_bits(
         return batch(self, step)
 
     monkeypatch.setattr(Streamed, "batch", stop)
-    assert run(root, tmp_path) == 128 + signal.SIGTERM
-    monkeypatch.setattr(Streamed, "batch", batch)
+
+
+def test_run_stopped_in_the_middle_of_an_epoch_ends_with_the_same_bits(
+    root, done, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        stop_at_fifth_batch(patch)
+        assert run(root, tmp_path) == 128 + signal.SIGTERM
     # How images are read is not what is trained.
     assert run(root, tmp_path, data__read_ahead=1, data__threads=1, data__on_error="skip") == 0
     states = final_state(root, done), final_state(root, tmp_path)
@@ -122,16 +126,9 @@ def test_images_that_cannot_be_used_stop_the_run_or_are_counted_over_its_starts(
     bad.write_bytes(html())
     assert run(root, tmp_path / "run") == 2
     assert f"image {str(bad)!r} cannot be used: it is an HTML page" in capsys.readouterr().err
-    batch = Streamed.batch
-
-    def stop(self, step):
-        if step == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return batch(self, step)
-
-    monkeypatch.setattr(Streamed, "batch", stop)
-    assert run(root, tmp_path / "run", data__on_error="skip") == 128 + signal.SIGTERM
-    monkeypatch.setattr(Streamed, "batch", batch)
+    with monkeypatch.context() as patch:
+        stop_at_fifth_batch(patch)
+        assert run(root, tmp_path / "run", data__on_error="skip") == 128 + signal.SIGTERM
     assert run(root, tmp_path / "run", data__on_error="skip") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "10 images of 2 classes to train on, 1 to test: 2.8 epochs" in said
