@@ -62,6 +62,15 @@ def test_a_process_with_other_cores_than_its_parent_chooses_for_itself(monkeypat
     assert xla.as_given(environment) == {"XLA_FLAGS": "--xla_dump_to=x"}
 
 
+def test_a_device_per_core_gets_what_is_fastest_on_one_core(monkeypatch):
+    monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
+    monkeypatch.setattr(xla, "available_cores", lambda: [0, 1])
+    for devices, fusions in ("2", "-reduce"), ("x", "-individual_convolution,-reduce"):
+        environment = {"JAX_NUM_CPU_DEVICES": devices}
+        xla.guard_sums(environment)
+        assert environment["XLA_FLAGS"] == f"{FUSIONS}={fusions}"
+
+
 def test_a_choice_of_the_user_stays(monkeypatch):
     monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
     environment = {"XLA_FLAGS": f"{FUSIONS}="}

@@ -91,13 +91,21 @@ class Results:
 class Worker:
     """A process with a prepared computation, which runs when it is its turn."""
 
-    def __init__(self, module: str, cores: int, seconds: float | None = None, **arguments: Any):
+    def __init__(
+        self,
+        module: str,
+        cores: int,
+        seconds: float | None = None,
+        environment: Mapping[str, str] | None = None,
+        **arguments: Any,
+    ):
         """Start it and wait until it is ready.
 
         Args:
           module: of this folder, whose `prepare` it calls.
           cores: that it is given.
           seconds: after which it is ended, whatever it does.
+          environment: variables that are added to those of this process.
           **arguments: of `prepare`.
 
         Raises:
@@ -116,7 +124,9 @@ class Worker:
                 [sys.executable, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
                 # Without the flags of this process: what resinc adds depends on the cores.
-                env=as_given(os.environ) | {"OMP_NUM_THREADS": str(cores), "KERAS_BACKEND": "jax"},
+                env=as_given(os.environ)
+                | {"OMP_NUM_THREADS": str(cores), "KERAS_BACKEND": "jax"}
+                | dict(environment or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -24,6 +24,13 @@ def run(results: Results, quick: bool = False, evaluating: bool = False) -> None
             if case in IN_JAX or quick:
                 sides["flax"] = work | {"module": "flax_twin"}
                 sides["keras"] = work | {"module": "keras_twin"}
+            if cores > 1 and not evaluating:
+                # Half of the batch on each, statistics of BatchNorm over all of it.
+                sides["a device per core"] = sides["ours"] | {
+                    "environment": {"JAX_NUM_CPU_DEVICES": str(cores)},
+                    "parallel.replicas": cores,
+                    "model.sync_batch_norm": True,
+                }
             if case == "resnet-20" and not evaluating:
                 sides["pytorch compiled"] = sides["pytorch"] | {"compiled": "default"}
             if evaluating:

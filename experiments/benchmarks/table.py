@@ -8,6 +8,7 @@ Line = dict[str, Any]
 RATIOS = (
     ("step", "ours", "pytorch", "PyTorch's time / ours", "at least", 0.8),
     ("step", "ours", "pytorch compiled", "compiled PyTorch's time / ours", "", 0),
+    ("step", "a device per core", "pytorch", "PyTorch's time / ours", "at least", 0.8),
     ("step", "ours", "flax", "plain Flax's time / ours", "at least", 2),
     ("step", "ours", "keras", "Keras's time / ours", "", 0),
     ("evaluate", "ours", "pytorch", "PyTorch's time / ours", "at least", 1),
