@@ -102,7 +102,7 @@ FIELDS: Fields = {
     "data.normalize": ("pixel_mean", KeyOf("resinc.data.normalize.NORMALIZATIONS")),
     "data.mean": ((), Each(Number())),  # Of each channel, for pixels of 0 to 1; subtracted.
     "data.std": ((), Each(Number(above=0))),  # Likewise; the difference is divided by it.
-    "optimizer.name": ("momentum", KeyOf("resinc.train.optimizer.OPTIMIZERS")),
+    "optimizer.name": ("momentum", KeyOf("resinc.train.replica.optimizer.OPTIMIZERS")),
     "optimizer.lr": (0.1, Number(above=0)),  # Peak learning rate.
     "optimizer.momentum": (0.9, Number(least=0, below=1)),  # Also Adam's first decay.
     "optimizer.nesterov": (False, FLAG),
@@ -113,8 +113,8 @@ FIELDS: Fields = {
     # Largest norm of the whole gradient, before weight decay; 0: any.
     "optimizer.clip_norm": (0.0, Number(least=0)),
     # "all" (the papers' Caffe and Torch) or "kernels"; lars and lamb rescale no others either.
-    "optimizer.decay_on": ("all", KeyOf("resinc.train.optimizer.DECAY_MASKS")),
-    "schedule.name": ("step", KeyOf("resinc.train.optimizer.SCHEDULES")),
+    "optimizer.decay_on": ("all", KeyOf("resinc.train.replica.optimizer.DECAY_MASKS")),
+    "schedule.name": ("step", KeyOf("resinc.train.replica.optimizer.SCHEDULES")),
     "schedule.steps": (0, Integer(least=0)),  # Of which a run may be the first part; 0: the run's.
     # Fractions of these steps: 32k and 48k of 64k.
     "schedule.boundaries": ((0.5, 0.75), Each(Number(least=0, most=1))),
@@ -125,7 +125,7 @@ FIELDS: Fields = {
     # al. 2017, 1706.02677, sec. 2.2); "": "rise" for linear and polynomial, else "jump".
     "schedule.warmup_form": ("", OneOf(("", "jump", "rise"))),
     "schedule.warmup_factor": (0.1, Number(above=0, most=1)),  # He, 110 layers: 0.01 for 0.1.
-    "parallel.backend": ("pmap", KeyOf("resinc.train.parallel.BACKENDS")),
+    "parallel.backend": ("pmap", KeyOf("resinc.train.distributed.parallel.BACKENDS")),
     "parallel.replicas": (0, Integer(least=0)),  # 0: one per device; "vmap" takes any number.
     # BatchNorm is per replica: a run that goes on with another number of them is another run. Its
     # bits depend on the cores of a CPU too; provenance.json says how many each start was given.

@@ -22,7 +22,7 @@ from resinc.xla import keep_memory, same_bits
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-    from resinc.train.recorder import Outcome
+    from resinc.train.recording.recorder import Outcome
 
 EXIT_INPUT = 2
 
@@ -31,11 +31,11 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
     config = load_training(args.config, overrides)
     if args.profile is not None and args.profile < 1:
         raise InputError(f"--profile={args.profile} records no step: give a positive number")
-    from resinc.train.cluster import Members, join
+    from resinc.train.distributed.cluster import Members, join
 
     members = Members(args.coordinator, args.process_id, args.num_processes)
     prepare_jax(config.parallel.deterministic, lambda: join(members, args.heartbeat))
-    from resinc.train import processes
+    from resinc.train.distributed import processes
     from resinc.train.loop import train
 
     with processes.ending_together(args.heartbeat):
@@ -107,8 +107,8 @@ def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
         print(f"step {step}  {split}: {result}  loss {result.loss:.4f}  ({result.seen} examples)")
     if args.per_class:
         from resinc.report.calibration import print_calibration
-        from resinc.train.answers import answers
-        from resinc.train.trained import load_trained
+        from resinc.train.trained.answers import answers
+        from resinc.train.trained.load import load_trained
 
         trained = load_trained(args.workdir, str(step), args.average)
         for split in results:
@@ -121,7 +121,7 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
     config = load_training(args.config, overrides)
     prepare_jax(deterministic=True)
     from resinc.config import overridden
-    from resinc.train.transfer import import_weights
+    from resinc.train.trained.transfer import import_weights
 
     normalized = bool(overridden(overrides) & {"data.normalize", "data.mean", "data.std"})
     moved = import_weights(
@@ -139,12 +139,12 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
 def run_export(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
     if args.layout == "stablehlo":
-        from resinc.train.stablehlo import export_program
+        from resinc.train.trained.stablehlo import export_program
 
         size = export_program(args.workdir, args.step, args.out, args.average)
         print(f"exported a program of {size:,} bytes: {show(args.out)}")
         return 0
-    from resinc.train.transfer import export_weights
+    from resinc.train.trained.transfer import export_weights
 
     moved = export_weights(args.workdir, args.step, args.layout, args.out, args.average)
     print(
@@ -156,7 +156,7 @@ def run_export(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_features(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
-    from resinc.train.features import write_features
+    from resinc.train.trained.features import write_features
 
     shapes = write_features(
         args.workdir, args.step, args.layer, args.split, args.examples, args.out, args.average
@@ -309,7 +309,7 @@ def run_plan(args: argparse.Namespace, overrides: list[str]) -> int:
     os.environ["XLA_FLAGS"] = f"{flags} {wanted}".strip()
     os.environ["JAX_PLATFORMS"] = "cpu"
     prepare_jax(deterministic=False)
-    from resinc.train.planned import compile_steps
+    from resinc.train.compiled.planned import compile_steps
 
     images = config.steps * config.batch_size
     print_plan(compile_steps(config, args.classes, args.devices, args.per_device), chips, images)

@@ -6,7 +6,7 @@ import pytest
 from resinc import config as config_file
 from resinc import networks
 from resinc.errors import InputError
-from resinc.train.optimizer import make_optimizer, make_schedule
+from resinc.train.replica.optimizer import make_optimizer, make_schedule
 
 
 def load(arguments):

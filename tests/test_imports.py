@@ -64,7 +64,7 @@ OUTSIDE = {
 ALL = {f"resinc.{name}" for name in ALLOWED}
 OWN = ("resinc", "configs", "experiments")
 COLLECTIVES = {"pmap", "shard_map", "pmean", "psum", "Mesh", "make_mesh"}
-COLLECTIVES_FILE = Path("resinc/train/parallel.py")
+COLLECTIVES_FILE = Path("resinc/train/distributed/parallel.py")
 # BatchNorm over all replicas is an average over them in the middle of a network.
 COLLECTIVES_ELSEWHERE = {Path("resinc/ops/norm.py"): {"pmean"}}
 
@@ -206,7 +206,7 @@ def test_planted_import_is_found(tmp_path, file, line, message):
     ],
 )
 def test_planted_collective_is_found(tmp_path, line, name):
-    (tmp_path / "resinc/train").mkdir(parents=True)
+    (tmp_path / "resinc/train/distributed").mkdir(parents=True)
     (tmp_path / COLLECTIVES_FILE).write_text("jax.pmap(f)\n")
     (tmp_path / "resinc/train/step.py").write_text('"""Runs under pmap and psum."""\n')
     assert collective_violations(tmp_path) == []
@@ -261,7 +261,7 @@ def test_light_modules_load_no_heavy_package(modules, absent):
 
 
 def test_loaded_package_is_seen():
-    loaded = loaded_by(["resinc.blocks", "resinc.train.checkpoint"])
+    loaded = loaded_by(["resinc.blocks", "resinc.train.checkpoints.checkpoint"])
     assert loaded >= {"jax", "flax", "orbax"}
 
 
@@ -270,7 +270,7 @@ def test_a_run_imports_no_pytorch(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from resinc.train.writer import MetricsWriter
+from resinc.train.recording.writer import MetricsWriter
 MetricsWriter(Path({str(tmp_path)!r}), 0).close()
 sys.exit("imported" if "torch" in sys.modules else 0)
 """

@@ -180,10 +180,10 @@ def stamp() -> dict[str, Any]:
 @functools.cache
 def _device() -> str:
     """A GPU is asked for by a process that ends: who holds it takes most of its memory."""
-    ask = "from resinc.train.provenance import device_kind; print(device_kind())"
+    ask = "from resinc.train.recording.provenance import device_kind; print(device_kind())"
     if visible_devices():
         command = [sys.executable, "-c", ask]
         return subprocess.check_output(command, cwd=ROOT, text=True).splitlines()[-1]
-    from resinc.train.provenance import device_kind
+    from resinc.train.recording.provenance import device_kind
 
     return device_kind()

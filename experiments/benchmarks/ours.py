@@ -38,8 +38,8 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
     from resinc.data import normalize
     from resinc.data.source import Examples, Resident
     from resinc.train.assemble import assemble
-    from resinc.train.program import Program
-    from resinc.train.state import init_state
+    from resinc.train.compiled.program import Program
+    from resinc.train.replica.state import init_state
 
     configs = [configuration(recipe, **fields | {"seed": seed}) for seed in range(cells)]
     config = configs[0]
@@ -78,7 +78,7 @@ def prepare(
 
     from resinc.cost.count import network_cost
     from resinc.networks import build
-    from resinc.train.members import evaluation
+    from resinc.train.compiled.members import evaluation
 
     config = configuration(recipe, **fields)
     spec = DATASETS[config.data.name]

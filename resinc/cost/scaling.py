@@ -13,7 +13,7 @@ from resinc.cost.chips import Chip
 
 
 class Step(NamedTuple):
-    """Of one chip, as `resinc.train.planned` reads it from the compiled program.
+    """Of one chip, as `resinc.train.compiled.planned` reads it from the compiled program.
 
     Attributes:
       images: of a step.

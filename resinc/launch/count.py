@@ -26,7 +26,7 @@ def check_networks(cells: Sequence[Cell], root: Path) -> None:
       InputError: e.g. a depth that the network does not have; quotes value and rule.
     """
     from resinc.train.assemble import assemble
-    from resinc.train.parallel import Replicas
+    from resinc.train.distributed.parallel import Replicas
 
     for _, config in _training(cells, root):
         key = _key(config, APART)
@@ -39,7 +39,7 @@ def check_networks(cells: Sequence[Cell], root: Path) -> None:
 def multiply_adds(cells: Sequence[Cell], root: Path) -> dict[str, int]:
     """Name of a cell that trains -> multiply-adds of its network for one image, forwards."""
     from resinc.train.assemble import assemble, count
-    from resinc.train.parallel import Replicas
+    from resinc.train.distributed.parallel import Replicas
 
     counted: dict[str, int] = {}
     found = {}

@@ -34,7 +34,7 @@ def packs(cells: Sequence[Cell], root: Path, most: int) -> list[tuple[Cell, ...]
 
 def _key(cell: Cell, root: Path) -> str:
     """Equal of cells that may be in one pack."""
-    from resinc.train.members import shared
+    from resinc.train.compiled.members import shared
 
     if cell.task != "train":
         return cell.name

@@ -1,7 +1,7 @@
 """What lies in the folder of a run, by name; docs/runs.md says what each of them holds.
 
 Whoever reads or writes one goes through the module beside this that knows its form; checkpoints
-alone are Orbax's, and `resinc.train.checkpoint` knows theirs.
+alone are Orbax's, and `resinc.train.checkpoints.checkpoint` knows theirs.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ from resinc.runs.folder import GRADIENTS, METRICS, TIMING
 
 
 def read_metrics(workdir: Path) -> Iterator[dict[str, Any]]:
-    """Lines of metrics.jsonl, as `resinc.train.writer` writes them."""
+    """Lines of metrics.jsonl, as `resinc.train.recording.writer` writes them."""
     return read_lines(workdir / METRICS)
 
 

@@ -18,9 +18,9 @@ from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
-from resinc.train.micro_batches import check_micro_batches
-from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
-from resinc.train.parallel import AXIS, Replicas, make_replicas
+from resinc.train.replica.micro_batches import check_micro_batches
+from resinc.train.replica.optimizer import Schedule, make_optimizer, make_schedule
+from resinc.train.distributed.parallel import AXIS, Replicas, make_replicas
 from resinc.xla import check_sums
 
 

@@ -15,7 +15,7 @@ from resinc.runs.lock import held
 from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.runs.provenance import read_origin, write_origin
 from resinc.runs.status import read_status, write_status
-from resinc.train import provenance
+from resinc.train.recording import provenance
 
 
 def run_chain(config: ConfigDict, folder: Path) -> dict[str, Any]:

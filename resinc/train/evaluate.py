@@ -9,12 +9,12 @@ import numpy as np
 
 from resinc.data.source import Source
 from resinc.errors import InputError
-from resinc.train.average import Weights
-from resinc.train.members import evaluation, member
-from resinc.train.program import Program
-from resinc.train.state import State
-from resinc.train.step import Sums
-from resinc.train.trained import load_trained
+from resinc.train.replica.average import Weights
+from resinc.train.compiled.members import evaluation, member
+from resinc.train.compiled.program import Program
+from resinc.train.replica.state import State
+from resinc.train.replica.step import Sums
+from resinc.train.trained.load import load_trained
 
 
 class Result(NamedTuple):

@@ -17,18 +17,19 @@ from ml_collections import ConfigDict
 from resinc.data.source import Source
 from resinc.errors import InputError
 from resinc.runs.folder import PROFILE
-from resinc.train import due, processes
+from resinc.train import due
+from resinc.train.distributed import processes
 from resinc.train.assemble import Machine, assemble
 from resinc.train.evaluate import evaluate_with_average
-from resinc.train.members import batches, check_alike
+from resinc.train.compiled.members import batches, check_alike
 from resinc.train.probes import measure
-from resinc.train.profiler import Profiler
-from resinc.train.program import Program
-from resinc.train.ready import Run, get_ready
-from resinc.train.recorder import Member, Outcome, Recorder
-from resinc.train.recorders import Recorders
+from resinc.train.recording.profiler import Profiler
+from resinc.train.compiled.program import Program
+from resinc.train.start.ready import Run, get_ready
+from resinc.train.recording.recorder import Member, Outcome, Recorder
+from resinc.train.recording.recorders import Recorders
 from resinc.train.signals import stop_on_signal
-from resinc.train.state import State
+from resinc.train.replica.state import State
 
 
 def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:

@@ -10,9 +10,9 @@ from resinc import networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
 from resinc.train.assemble import Machine
-from resinc.train.members import member
-from resinc.train.precision import precisely
-from resinc.train.state import State
+from resinc.train.compiled.members import member
+from resinc.train.replica.precision import precisely
+from resinc.train.replica.state import State
 
 # Enough for an error to 0.05 %, few enough to be one batch on any device; of images of more than
 # PIXELS as many fewer as they are larger.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from orbax.checkpoint import multihost
 
-from resinc.train.processes import several
+from resinc.train.distributed.processes import several
 
 
 class Stop:

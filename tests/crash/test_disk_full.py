@@ -11,7 +11,7 @@ import pytest
 from resinc.cli import main
 from resinc.runs import files
 from resinc.runs.status import read_status
-from resinc.train.checkpoint import Checkpoints
+from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train
 from tests.train.runs import assert_same_end, config, flags
 

@@ -5,9 +5,9 @@ import optax
 import pytest
 
 from resinc.runs import files
-from resinc.train import checkpoint
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.state import first_state
+from resinc.train.checkpoints import checkpoint
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.replica.state import first_state
 
 pytestmark = pytest.mark.crash("moments of a save")
 STATE = first_state({"kernel": jnp.arange(4.0)}, {}, optax.sgd(0.1))

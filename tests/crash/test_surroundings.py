@@ -9,7 +9,7 @@ from rich.console import Console
 
 from resinc.data import DATASETS
 from resinc.data.prepare import prepare_spec
-from resinc.train.checkpoint import Checkpoints
+from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train
 from tests.data import originals
 from tests.train.runs import assert_same_end, config

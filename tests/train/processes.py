@@ -13,7 +13,7 @@ from pathlib import Path
 PAUSING = """
 import os, signal, sys, time
 from resinc import cli
-from resinc.train.writer import MetricsWriter
+from resinc.train.recording.writer import MetricsWriter
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 write, told = MetricsWriter.train, signal.getsignal(signal.SIGTERM)

@@ -12,8 +12,8 @@ from configs import digits
 from resinc.config import to_dict
 from resinc.runs.config import write_config
 from resinc.train.assemble import assemble
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.state import State, first_state, init_state
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.replica.state import State, first_state, init_state
 from tests import drawn
 
 OVERRIDES = {

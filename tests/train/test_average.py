@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from resinc.cli import main
-from resinc.train import average
+from resinc.train.replica import average
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics

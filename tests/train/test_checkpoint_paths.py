@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.state import first_state
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.replica.state import first_state
 
 
 @pytest.mark.parametrize("name", ["[old]", "a*b", "what?", "[!a] {b}", "two words", "ligne–une"])

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.train import finite
-from resinc.train.finite import PARTS, name_parts, nonfinite_parts
+from resinc.train.replica import finite
+from resinc.train.replica.finite import PARTS, name_parts, nonfinite_parts
 from resinc.train.loop import train
 from tests.train.runs import config
 

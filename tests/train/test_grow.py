@@ -7,8 +7,8 @@ import pytest
 from resinc import data
 from resinc.errors import InputError
 from resinc.train.assemble import assemble
-from resinc.train.grow import arriving
-from resinc.train.initial import from_run, start_state
+from resinc.train.start.grow import arriving
+from resinc.train.start.initial import from_run, start_state
 from tests.train.runs import config, drawn_run
 
 

@@ -20,9 +20,9 @@ from resinc.errors import InputError
 from resinc.runs.provenance import read_provenance
 from resinc.runs.unusable import read_unusable
 from resinc.train.assemble import assemble
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.state import init_state
-from resinc.train.trained import load_trained
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.replica.state import init_state
+from resinc.train.trained.load import load_trained
 from tests.data.pictures import folder, html
 from tests.train.runs import metrics
 

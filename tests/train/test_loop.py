@@ -15,7 +15,7 @@ from resinc.runs.provenance import read_provenance
 from resinc.train.assemble import assemble
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
-from resinc.train.state import init_state
+from resinc.train.replica.state import init_state
 from tests.train.runs import config, final_state, metrics
 
 pytestmark = pytest.mark.usefixtures("older_emitters")

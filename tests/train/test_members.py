@@ -8,11 +8,11 @@ from resinc import data
 from resinc.data import normalize
 from resinc.data.source import Resident
 from resinc.errors import InputError
-from resinc.train import members, program
+from resinc.train.compiled import members, program
 from resinc.train.assemble import assemble
 from resinc.train.evaluate import evaluate, evaluate_members
-from resinc.train.program import Program
-from resinc.train.state import init_state
+from resinc.train.compiled.program import Program
+from resinc.train.replica.state import init_state
 from tests.train.runs import config
 
 # The second trains on other examples than the first; the third is lost within two steps.

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from resinc.train import progress
-from resinc.train.progress import Meter, Pace
-from resinc.train.recorder import Recorder
-from resinc.train.start import Start
-from resinc.train.step import Report
+from resinc.train.recording import progress
+from resinc.train.recording.progress import Meter, Pace
+from resinc.train.recording.recorder import Recorder
+from resinc.train.start.find import Start
+from resinc.train.replica.step import Report
 from tests.train.runs import config
 
 

@@ -20,10 +20,10 @@ from resinc.networks.options import block_of, layers_of
 from resinc.networks.paths import stack, unstack
 from resinc.networks.stage import Stage
 from resinc.ops.layers import Layers
-from resinc.train.optimizer import make_optimizer, make_schedule
-from resinc.train.parallel import Replicas
-from resinc.train.state import State, init_state
-from resinc.train.step import make_train_step
+from resinc.train.replica.optimizer import make_optimizer, make_schedule
+from resinc.train.distributed.parallel import Replicas
+from resinc.train.replica.state import State, init_state
+from resinc.train.replica.step import make_train_step
 
 pytestmark = pytest.mark.usefixtures("uncached", "older_emitters")
 

@@ -5,7 +5,7 @@ import pytest
 
 from configs import base, cifar
 from resinc.errors import InputError
-from resinc.train.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
+from resinc.train.replica.optimizer import OPTIMIZERS, SCHEDULES, make_optimizer, make_schedule
 
 
 def rates(config, steps):

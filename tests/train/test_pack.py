@@ -17,10 +17,11 @@ from resinc.runs.config import write_config
 from resinc.runs.lock import is_held
 from resinc.runs.pack import PackedRun, write_pack
 from resinc.runs.status import CellState, read_status, state_of
-from resinc.train import loop, recorders
-from resinc.train.checkpoint import Checkpoints
+from resinc.train import loop
+from resinc.train.recording import recorders
+from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train, train_members
-from resinc.train.recorder import Diverged, Outcome
+from resinc.train.recording.recorder import Diverged, Outcome
 from tests.conftest import CACHE
 from tests.train.runs import config, final_state, flags
 

@@ -11,10 +11,10 @@ from configs import base
 from resinc import networks
 from resinc.data.source import Batch
 from resinc.errors import InputError
-from resinc.train.optimizer import make_optimizer, make_schedule
-from resinc.train.parallel import AXIS, Replicas, _sum_in_order, make_replicas
-from resinc.train.state import init_state
-from resinc.train.step import make_eval_step, make_train_step
+from resinc.train.replica.optimizer import make_optimizer, make_schedule
+from resinc.train.distributed.parallel import AXIS, Replicas, _sum_in_order, make_replicas
+from resinc.train.replica.state import init_state
+from resinc.train.replica.step import make_eval_step, make_train_step
 
 pytestmark = pytest.mark.usefixtures("older_emitters")
 

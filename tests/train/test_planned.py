@@ -12,7 +12,7 @@ from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks.variables import variable_shapes
 from resinc.train.assemble import assemble
-from resinc.train.planned import compile_steps, reduced, sizes
+from resinc.train.compiled.planned import compile_steps, reduced, sizes
 
 # Scanned by default, so that a loop's body would count once.
 RECIPE = "configs/digits.py:depth=14,block=residual"

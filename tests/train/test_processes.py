@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from resinc.errors import InputError
-from resinc.train.cluster import Members, check, own_gpus
+from resinc.train.distributed.cluster import Members, check, own_gpus
 from resinc.train.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics

@@ -7,7 +7,7 @@ import pytest
 
 from resinc.cli import main
 from resinc.train.loop import train
-from resinc.train.profiler import WARM_UP
+from resinc.train.recording.profiler import WARM_UP
 from tests.train.runs import config
 
 

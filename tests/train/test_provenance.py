@@ -13,7 +13,7 @@ from resinc.report.rows import read_row
 from resinc.runs.files import write_json
 from resinc.runs.provenance import read_provenance, starts_of
 from resinc.train.loop import train
-from resinc.train.provenance import with_kernels
+from resinc.train.recording.provenance import with_kernels
 from tests.train.runs import config
 
 CHANGES = {"steps": 4, "log_every_steps": 2, "eval_every_steps": 0, "checkpoint_every_steps": 2}

@@ -12,8 +12,8 @@ from resinc import zoo
 from resinc.data import DATASETS
 from resinc.networks.variables import variable_shapes
 from resinc.train.assemble import assemble
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.initial import shapes
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.start.initial import shapes
 from resinc.weights import files
 from resinc.weights.layouts import LAYOUTS, guess
 from resinc.weights.match import match, refuse

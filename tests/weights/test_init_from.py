@@ -10,7 +10,7 @@ import pytest
 
 from resinc.data import DATASETS
 from resinc.errors import InputError
-from resinc.train import initial
+from resinc.train.start import initial
 from resinc.train.assemble import assemble
 from resinc.train.loop import train
 from resinc.weights.variables import checksum

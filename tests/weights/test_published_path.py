@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is optional")
 from PIL import Image
 
 from resinc import cli
-from resinc.train.answers import answers
-from resinc.train.trained import load_trained
+from resinc.train.trained.answers import answers
+from resinc.train.trained.load import load_trained
 from tests.data.pictures import encode, smooth
 from tests.weights import torch_modules
 

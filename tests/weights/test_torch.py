@@ -8,7 +8,7 @@ pytest.importorskip("safetensors", reason="safetensors is optional")
 
 from safetensors.torch import load_file, save_file
 
-from resinc.train.transfer import export_weights, import_weights
+from resinc.train.trained.transfer import export_weights, import_weights
 from resinc.weights.layouts import LAYOUTS
 from resinc.weights.match import convert
 from tests.weights import imported, torch_modules

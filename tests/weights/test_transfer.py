@@ -16,8 +16,8 @@ from resinc.cli import main
 from resinc.errors import InputError
 from resinc.train.assemble import assemble
 from resinc.train.loop import train
-from resinc.train.state import draw
-from resinc.train.transfer import export_weights, import_weights
+from resinc.train.replica.state import draw
+from resinc.train.trained.transfer import export_weights, import_weights
 from resinc.weights import files
 from resinc.weights.layouts import LAYOUTS, guess
 from resinc.weights.match import convert

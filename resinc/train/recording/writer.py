@@ -4,7 +4,7 @@ from pathlib import Path
 
 from resinc.runs.folder import GRADIENTS, METRICS, TENSORBOARD, TIMING
 from resinc.runs.metrics import Lines
-from resinc.train.board import Board
+from resinc.train.recording.board import Board
 
 
 class MetricsWriter:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from resinc.errors import InputError
-from resinc.train.trained import Trained
+from resinc.train.trained.load import Trained
 
 
 class Answers(NamedTuple):

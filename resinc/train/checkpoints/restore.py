@@ -7,8 +7,8 @@ from resinc.config import differences
 from resinc.errors import InputError
 from resinc.runs.folder import CHECKPOINTS, DAMAGED
 from resinc.runs.source import comparable
-from resinc.train.checkpoint import Checkpoints, UnreadableCheckpoint
-from resinc.train.state import State
+from resinc.train.checkpoints.checkpoint import Checkpoints, UnreadableCheckpoint
+from resinc.train.replica.state import State
 from resinc.weights.finite import refuse_non_finite
 from resinc.weights.variables import flatten
 

@@ -13,13 +13,13 @@ from resinc.runs.config import training_config
 from resinc.runs.provenance import read_origin
 from resinc.runs.shape import fits
 from resinc.runs.source import Source
-from resinc.train import normalization
+from resinc.train.start import normalization
 from resinc.train.assemble import Machine
-from resinc.train.checkpoint import Checkpoints
-from resinc.train.grow import identity_blocks
-from resinc.train.parallel import AXIS
-from resinc.train.restore import read_weights
-from resinc.train.state import State, draw, first_state
+from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.start.grow import identity_blocks
+from resinc.train.distributed.parallel import AXIS
+from resinc.train.checkpoints.restore import read_weights
+from resinc.train.replica.state import State, draw, first_state
 from resinc.weights.layouts import OWN
 from resinc.weights.match import Match, match, refuse
 from resinc.weights.variables import Flat, checksum, flatten, nest

@@ -16,7 +16,7 @@ from resinc.data import normalize
 from resinc.errors import InputError
 from resinc.networks.paths import depth_key, unstack
 from resinc.registry import lookup
-from resinc.train.trained import load_trained
+from resinc.train.trained.load import load_trained
 
 BATCH = 128
 

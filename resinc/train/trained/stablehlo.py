@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc.errors import InputError
-from resinc.train.trained import Trained, load_trained
+from resinc.train.trained.load import Trained, load_trained
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 

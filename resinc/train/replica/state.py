@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from resinc.networks.variables import draw_variables, seed_key
-from resinc.train import average
+from resinc.train.replica import average
 
 
 class Window(NamedTuple):

@@ -23,8 +23,8 @@ from resinc.errors import InputError
 from resinc.networks.options import DTYPES
 from resinc.ops.platform import as_defined
 from resinc.train.assemble import assemble
-from resinc.train.program import Program
-from resinc.train.state import init_state
+from resinc.train.compiled.program import Program
+from resinc.train.replica.state import init_state
 
 # e.g. "f32[3,3,16,16]{3,2,1,0}", in the result of an all-reduce: sizes of XLA's types in bits.
 _SHAPE = re.compile(r"\b[a-z]+(\d+)\[([\d,]*)\]")

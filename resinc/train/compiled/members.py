@@ -17,7 +17,7 @@ from resinc import config as config_file
 from resinc.data.normalize import Normalizer
 from resinc.data.source import Source
 from resinc.errors import InputError
-from resinc.train.optimizer import Schedule, make_optimizer, make_schedule
+from resinc.train.replica.optimizer import Schedule, make_optimizer, make_schedule
 
 # Numbers that enter the step, and no shape nor branch.
 NUMBERS = {

@@ -12,12 +12,12 @@ from resinc.runs.config import check_config, uncompared
 from resinc.runs.lock import held
 from resinc.runs.source import Source
 from resinc.runs.status import FOR_GOOD, read_status
-from resinc.train import processes
+from resinc.train.distributed import processes
 from resinc.train.assemble import Machine
-from resinc.train.checkpoint import Checkpoints, checksum
-from resinc.train.initial import check_source, from_run
-from resinc.train.recorder import Outcome
-from resinc.train.start import Start, find_start
+from resinc.train.checkpoints.checkpoint import Checkpoints, checksum
+from resinc.train.start.initial import check_source, from_run
+from resinc.train.recording.recorder import Outcome
+from resinc.train.start.find import Start, find_start
 
 
 class Run(NamedTuple):

@@ -17,10 +17,10 @@ import orbax.checkpoint as ocp
 from resinc.errors import InputError
 from resinc.runs.files import sync_folder
 from resinc.runs.folder import CHECKPOINTS
-from resinc.train import orbax
-from resinc.train.parallel import global_arrays
-from resinc.train.processes import is_first, several
-from resinc.train.state import State
+from resinc.train.checkpoints import orbax
+from resinc.train.distributed.parallel import global_arrays
+from resinc.train.distributed.processes import is_first, several
+from resinc.train.replica.state import State
 
 _ITEMS = ("state", "position", "config", "provenance")
 

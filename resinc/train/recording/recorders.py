@@ -10,9 +10,9 @@ from typing import Any, Self
 import jax
 
 from resinc.train.evaluate import Result
-from resinc.train.recorder import Diverged, Outcome, Recorder
-from resinc.train.state import State
-from resinc.train.step import Report
+from resinc.train.recording.recorder import Diverged, Outcome, Recorder
+from resinc.train.replica.state import State
+from resinc.train.replica.step import Report
 
 
 class Recorders:

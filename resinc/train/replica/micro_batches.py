@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc.errors import InputError
-from resinc.train.parallel import Replicas
+from resinc.train.distributed.parallel import Replicas
 
 
 def check_micro_batches(count: int, replica_batch: int) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from resinc.data.share import Share
 from resinc.errors import InputError, outside_sentence
-from resinc.train import cluster
+from resinc.train.distributed import cluster
 
 T = TypeVar("T")
 # What is said where another process does not answer.

@@ -14,11 +14,18 @@ from resinc.data import augment, mix, normalize
 from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Machine
-from resinc.train.members import member, numbers, over_members, own_parts, stacked, statistics
-from resinc.train.parallel import Replicas
-from resinc.train.precision import precisely
-from resinc.train.state import State
-from resinc.train.step import Report, Sums, make_eval_step, make_train_step
+from resinc.train.compiled.members import (
+    member,
+    numbers,
+    over_members,
+    own_parts,
+    stacked,
+    statistics,
+)
+from resinc.train.distributed.parallel import Replicas
+from resinc.train.replica.precision import precisely
+from resinc.train.replica.state import State
+from resinc.train.replica.step import Report, Sums, make_eval_step, make_train_step
 
 
 class Program:

@@ -1,0 +1,1 @@
+"""One step of one replica, and all that it computes with; pure, arrays only."""
