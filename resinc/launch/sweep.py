@@ -20,7 +20,7 @@ from resinc.runs.cell import write_labels
 from resinc.runs.config import config_differences
 from resinc.runs.log import last_words, log_path
 from resinc.runs.queue import read_ticket
-from resinc.runs.source import Source, relative
+from resinc.runs.init_from import InitFrom, relative
 from resinc.runs.status import EXIT_DIVERGED, CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
 
@@ -126,7 +126,7 @@ def _config_in(cell: Cell, root: Path) -> dict[str, Any]:
     """The config.json that a run of the cell writes in the sweep's folder."""
     config = config_lib.to_dict(config_lib.load(cell.recipe, cell.flags_in(root)))
     if cell.start:
-        config["init_from"] = relative(Source(root / cell.start), root / cell.name)
+        config["init_from"] = relative(InitFrom(root / cell.start), root / cell.name)
     return config
 
 

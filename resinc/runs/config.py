@@ -9,7 +9,7 @@ from resinc.config import NOT_COMPARED, differences, from_json, to_dict
 from resinc.errors import InputError
 from resinc.runs.files import read_object, write_json
 from resinc.runs.folder import CONFIG
-from resinc.runs.source import comparable
+from resinc.runs.init_from import comparable
 
 
 def check_config(

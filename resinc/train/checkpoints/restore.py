@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from resinc.config import differences
 from resinc.errors import InputError
 from resinc.runs.folder import CHECKPOINTS, DAMAGED
-from resinc.runs.source import comparable
+from resinc.runs.init_from import comparable
 from resinc.train.checkpoints.checkpoint import Checkpoints, UnreadableCheckpoint
 from resinc.train.replica.state import State
 from resinc.weights.finite import refuse_non_finite

@@ -8,11 +8,11 @@ import jax
 from resinc import networks
 from resinc.errors import InputError
 from resinc.networks.variables import variable_shapes
-from resinc.runs import source as sources
+from resinc.runs import init_from
 from resinc.runs.config import training_config
 from resinc.runs.provenance import read_origin
 from resinc.runs.shape import fits
-from resinc.runs.source import Source
+from resinc.runs.init_from import InitFrom
 from resinc.train.start import normalization
 from resinc.train.assemble import Machine
 from resinc.train.checkpoints.checkpoint import Checkpoints
@@ -46,7 +46,7 @@ class Initial(NamedTuple):
     source: dict[str, Any]
 
 
-def from_run(machine: Machine, source: Source | None = None) -> Initial:
+def from_run(machine: Machine, source: InitFrom | None = None) -> Initial:
     """The weights that `source`, else `config.init_from`, names; compiles and writes nothing.
 
     A head of another number of classes is left to the seed; `config.init_extra` says what becomes
@@ -57,7 +57,7 @@ def from_run(machine: Machine, source: Source | None = None) -> Initial:
         difference in names or shapes.
     """
     named = machine.config.init_from
-    folder, which = source or sources.typed(named)
+    folder, which = source or init_from.typed(named)
     try:
         theirs = training_config(folder)
         step, variables = read_weights(folder, which)
@@ -80,7 +80,7 @@ def from_run(machine: Machine, source: Source | None = None) -> Initial:
     return Initial(like, matched.found, afresh, said, origin)
 
 
-def check_source(source: Source, workdir: Path) -> bool:
+def check_source(source: InitFrom, workdir: Path) -> bool:
     """Compare what a run would start from with what it did start from, by content.
 
     Args:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc.runs import source as sources
+from resinc.runs import init_from
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.lock import held
-from resinc.runs.source import Source
+from resinc.runs.init_from import InitFrom
 from resinc.runs.status import FOR_GOOD, read_status
 from resinc.train.distributed import processes
 from resinc.train.assemble import Machine
@@ -47,10 +47,10 @@ def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
       InputError: the folder or the data cannot be used; nothing was changed.
     """
     config = machine.config
-    source = sources.typed(config.init_from, folder) if config.init_from else None
+    source = init_from.typed(config.init_from, folder) if config.init_from else None
     if source:
         config = ConfigDict(config)
-        config.init_from = sources.relative(source, folder)
+        config.init_from = init_from.relative(source, folder)
         machine = machine._replace(config=config.lock())
     with contextlib.ExitStack() as lock:
         ready = processes.together(lambda: _find(machine, folder, source, lock), _same)
@@ -58,7 +58,7 @@ def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
 
 
 def _find(
-    machine: Machine, folder: Path, source: Source | None, lock: contextlib.ExitStack
+    machine: Machine, folder: Path, source: InitFrom | None, lock: contextlib.ExitStack
 ) -> Run | Outcome:
     config = machine.config
     if processes.is_first():

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from resinc.file_paths import read_path
 
 
-class Source(NamedTuple):
+class InitFrom(NamedTuple):
     """A run, and which of its checkpoints: "latest", "best" or a step."""
 
     folder: Path
     which: str = "latest"
 
 
-def typed(text: str, workdir: Path | None = None) -> Source:
+def typed(text: str, workdir: Path | None = None) -> InitFrom:
     """What DIR, DIR@best or DIR@STEP names in the current folder; else seen from `workdir`.
 
     A folder that is there under the whole text wins: "runs/x@3" may be one.
@@ -30,7 +30,7 @@ def typed(text: str, workdir: Path | None = None) -> Source:
     return _first(text, [Path(), *([workdir] if workdir else [])])
 
 
-def stored(text: str, workdir: Path) -> Source:
+def stored(text: str, workdir: Path) -> InitFrom:
     """What the `init_from` of `workdir`'s config.json names.
 
     Runs of older versions hold it as it was typed: absolute, which names a run beside `workdir`
@@ -42,10 +42,10 @@ def stored(text: str, workdir: Path) -> Source:
     return source
 
 
-def relative(source: Source, workdir: Path) -> str:
+def relative(source: InitFrom, workdir: Path) -> str:
     """As config.json holds it, links resolved: e.g. "../depth=20,seed=0@best"."""
-    way = os.path.relpath(os.path.realpath(source.folder), os.path.realpath(workdir))
-    return way if source.which == "latest" else f"{way}@{source.which}"
+    path = os.path.relpath(os.path.realpath(source.folder), os.path.realpath(workdir))
+    return path if source.which == "latest" else f"{path}@{source.which}"
 
 
 def comparable(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def comparable(config: dict[str, Any], workdir: Path) -> dict[str, Any]:
     return config | {"init_from": relative(stored(text, workdir), workdir)}
 
 
-def _first(text: str, places: Sequence[Path]) -> Source:
+def _first(text: str, places: Sequence[Path]) -> InitFrom:
     """The first that is a folder: the whole text before what stands before its last @."""
-    readings = [Source(read_path(text))]
+    readings = [InitFrom(read_path(text))]
     folder, at, which = text.rpartition("@")
     if at and folder and (which in ("best", "latest") or which.isdigit()):
-        readings.append(Source(read_path(folder), which))
+        readings.append(InitFrom(read_path(folder), which))
     found = [
         reading._replace(folder=place / reading.folder) for reading in readings for place in places
     ]
