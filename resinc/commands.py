@@ -22,7 +22,7 @@ from resinc.xla import keep_memory, same_bits
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-    from resinc.train.recording.recorder import Outcome
+    from resinc.train.recording.outcome import Outcome
 
 EXIT_INPUT = 2
 
@@ -96,7 +96,7 @@ def run_measure(args: argparse.Namespace, overrides: list[str]) -> int:
 
 def run_eval(args: argparse.Namespace, rest: list[str]) -> int:
     prepare_jax(deterministic=True)
-    from resinc.train.evaluate import evaluate_folder
+    from resinc.train.trained.evaluate import evaluate_folder
 
     if args.per_class and args.crops > 1:
         raise InputError("--per-class answers to the centre crop alone: leave --crops out")

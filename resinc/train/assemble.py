@@ -1,7 +1,7 @@
 """What a config builds before there is any data or state; every field is checked here."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import optax
@@ -18,6 +18,7 @@ from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
+from resinc.train.compiled.members import check_alike
 from resinc.train.replica.micro_batches import check_micro_batches
 from resinc.train.replica.optimizer import Schedule, make_optimizer, make_schedule
 from resinc.train.distributed.parallel import AXIS, Replicas, make_replicas
@@ -74,6 +75,21 @@ def assemble(
         check_mix(config.data.mixup, config.data.cutmix, each)
         check_micro_batches(config.micro_batches, each)
     return Machine(config, replicas, network, schedule, optimizer, dataset)
+
+
+def assemble_alike(configs: Sequence[ConfigDict]) -> list[Machine]:
+    """Of runs that one program trains; those that hold out the same examples share their data.
+
+    Raises:
+      InputError: as `assemble`, or they differ in more than `members.FIELDS`.
+    """
+    check_alike(configs)
+    machines = [assemble(config) for config in configs]
+    # Each split is then read once.
+    datasets = {machine.config.data.split_seed: machine.dataset for machine in machines}
+    return [
+        machine._replace(dataset=datasets[machine.config.data.split_seed]) for machine in machines
+    ]
 
 
 # One object for equal sections: what JAX traces and compiles of them, it keeps under the object.

@@ -1,20 +1,17 @@
 """Exact evaluation: every example of a split counted once, on any number of devices."""
 
 from collections.abc import Callable, Sequence, Set
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from resinc.data.source import Source
-from resinc.errors import InputError
 from resinc.train.replica.average import Weights
 from resinc.train.compiled.members import evaluation, member
 from resinc.train.compiled.program import Program
 from resinc.train.replica.state import State
 from resinc.train.replica.step import Sums
-from resinc.train.trained.load import load_trained
 
 
 class Result(NamedTuple):
@@ -139,38 +136,3 @@ def _total(sums: list[Sums], part: range, left_out: Set[int]) -> Result:
     missed = [np.float64(s.top5) for s in sums if not isinstance(s.top5, tuple)]
     top5_error = float(sum(missed) / size) if missed else None
     return Result(float(loss), float(error), seen, errors, top5_error)
-
-
-def evaluate_folder(
-    folder: Path,
-    which: str,
-    names: tuple[str, ...] = (),
-    average: bool = False,
-    crops: int = 1,
-) -> tuple[int, dict[str, Result]]:
-    """Evaluate a checkpoint of a run.
-
-    Args:
-      folder: workdir of the run.
-      which: "latest", "best" (on validation) or a step.
-      names: of splits: train, validation, test; none: validation, where there is one, and test.
-      average: of the average of the weights.
-      crops: of each image, 1 or 10, whose answers are averaged.
-
-    Returns:
-      The checkpoint's step, and a result per split.
-
-    Raises:
-      InputError: as `load_trained`; it has no such split, or there are no such crops.
-    """
-    trained = load_trained(folder, which, average)
-    config = trained.machine.config
-    if crops > 1 and config.objective != "classify":
-        raise InputError(f"{crops} crops: objective {config.objective!r} has no answer to average")
-    with trained.source(*names, crops=crops) as source:
-        names = names or tuple(name for name in ("validation", "test") if name in source.parts)
-        program = Program(trained.machine, source, trained.normalizer)
-        weights = program.place(Weights(**trained.variables))
-        # The batch that the device sees is as large as without crops.
-        size = -(-config.eval_batch_size // crops)
-        return trained.step, evaluate(program, source, weights, names, size)

@@ -5,31 +5,21 @@ refused before anything is written or compiled. Then batches go from a source to
 comes back goes to a recorder per run.
 """
 
-import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 from ml_collections import ConfigDict
 
-from resinc.data.source import Source
 from resinc.errors import InputError
-from resinc.runs.folder import PROFILE
 from resinc.train import due
-from resinc.train.distributed import processes
-from resinc.train.assemble import Machine, assemble
-from resinc.train.evaluate import evaluate_with_average
-from resinc.train.compiled.members import batches, check_alike
-from resinc.train.probes import measure
-from resinc.train.recording.profiler import Profiler
-from resinc.train.compiled.program import Program
-from resinc.train.start.ready import Run, get_ready
-from resinc.train.recording.recorder import Member, Outcome, Recorder
-from resinc.train.recording.recorders import Recorders
-from resinc.train.signals import stop_on_signal
-from resinc.train.replica.state import State
+from resinc.train.assemble import assemble_alike
+from resinc.train.recording.outcome import Outcome
+from resinc.train.session import Session, session_of
+from resinc.train.signals import Stop, stop_on_signal
+from resinc.train.start.ready import Run, all_ready
 
 
 def train(config: ConfigDict, folder: Path, profile_steps: int = 0) -> Outcome:
@@ -73,131 +63,60 @@ def _train(
     profile_steps: int = 0,
     own_logs: bool = False,
 ) -> list[Outcome | InputError]:
-    check_alike(configs)
-    machines = [assemble(config) for config in configs]
-    # Alike in their data but for what is held out: each split is read once.
-    datasets = {machine.config.data.split_seed: machine.dataset for machine in machines}
-    machines = [
-        machine._replace(dataset=datasets[machine.config.data.split_seed]) for machine in machines
-    ]
-    ended: dict[Path, Outcome | InputError] = {}
-    runs: list[Run] = []
-    with contextlib.ExitStack() as locks:
-        for machine, folder in zip(machines, folders, strict=True):
-            try:
-                ready = get_ready(machine, folder)
-            except InputError as error:
-                ended[folder] = error
-                continue
-            if isinstance(ready, Outcome):
-                ended[folder] = ready
-                continue
-            locks.enter_context(ready.lock)
-            runs.append(ready)
+    with all_ready(assemble_alike(configs), folders) as (groups, ended):
         stopped: Outcome | None = None
-        for step in sorted({run.start.step for run in runs}):
-            together = [run for run in runs if run.start.step == step]
+        for runs in groups:
             if stopped:
-                outcomes = [stopped._replace(step=step)] * len(together)
+                outcomes = [stopped._replace(step=run.start.step) for run in runs]
             else:
-                outcomes = run_together(together, profile_steps, own_logs)
-            ended |= {run.folder: end for run, end in zip(together, outcomes, strict=True)}
+                outcomes = train_at_once(runs, profile_steps, own_logs)
+            ended |= {run.folder: end for run, end in zip(runs, outcomes, strict=True)}
             stopped = next((end for end in outcomes if end.state == "interrupted"), None)
     return [ended[folder] for folder in folders]
 
 
-def run_together(
+def train_at_once(
     runs: Sequence[Run], profile_steps: int = 0, own_logs: bool = False
 ) -> list[Outcome]:
     """Go on from where all of them start to the last step, or until they are stopped or diverge."""
-    with contextlib.ExitStack() as opened:
-        orders = [opened.enter_context(_source(run.machine)) for run in runs]
-        return _go_on(runs, orders, profile_steps, own_logs)
+    with session_of(runs, profile_steps, own_logs) as session:
+        with stop_on_signal() as stop, session.recorders, session.profiler:
+            _go_on(session, stop)
+        return session.recorders.outcomes
 
 
-def _source(machine: Machine) -> contextlib.closing[Source]:
-    config, share = machine.config, processes.share()
-    return contextlib.closing(
-        machine.dataset.source(config.seed, config.batch_size, config.steps_per_call, share)
-    )
-
-
-def _go_on(
-    runs: Sequence[Run], orders: Sequence[Source], profile_steps: int, own_logs: bool
-) -> list[Outcome]:
-    """`orders`: of each run, its examples in its order; what the first holds is that of all."""
-    machine, start, source = runs[0].machine, runs[0].start, orders[0]
-    configs, config = [run.machine.config for run in runs], machine.config
-    normalizers = [run.machine.dataset.normalizer() for run in runs]
-    members = configs if len(runs) > 1 else ()
-    program = Program(machine, source, normalizers[0], members, normalizers)
-    state = program.place(*(run.start.state for run in runs))
-    names = tuple(run.folder.name for run in runs)
-    recorders = Recorders(
-        {
-            Recorder(
-                run.folder,
-                run.machine.config,
-                run.start,
-                run.seconds,
-                Member(index, names) if program.members else None,
-                own_logs,
-            ): run.lock
-            for index, run in enumerate(runs)
-        }
-    )
-    place = runs[0].folder / PROFILE
-    profiled = profile_steps if processes.is_first() else 0
-    profiler = Profiler(place, start.step, config.steps, profiled, recorders.say)
-
-    def probed(state: State, probes: Sequence[str]) -> Callable[[int | None], dict[str, Any]]:
-        def of(index: int | None) -> dict[str, Any]:
-            run, normalizer = runs[index or 0], normalizers[index or 0]
-            return measure(run.machine, normalizer, state, probes, index)
-
-        return of
-
-    def unusable(last: bool = False) -> None:
-        recorders.unusable({k: v for own in orders for k, v in own.unusable.items()}, last)
-
+def _go_on(session: Session, stop: Stop) -> None:
+    config, recorders = session.config, session.recorders
+    recorders.begin(session.sources[0].advice)
+    if not session.start:
+        session.probe(0, config.probes_at_start)
     # Two calls: one is computed while the batches of the next move. More would pile up there.
     in_flight: deque[Any] = deque(maxlen=2)
-    with stop_on_signal() as stop, recorders, profiler:
-        recorders.begin(source.advice)
-        if not start.step:
-            recorders.measurements(0, probed(state, config.probes_at_start))
-        for steps in due.calls(config, start.step):
-            if len(in_flight) == in_flight.maxlen:
-                jax.block_until_ready(in_flight[0])
-            with recorders.waiting():
-                moved = [batches(orders, step - 1) for step in steps]
-            with profiler.call(steps) as dispatched:
-                state, reports = program.train(state, moved)
-                dispatched.append(reports)
-            in_flight.append(reports)
-            recorders.report(steps, reports)
-            if due.ends_epoch(config, steps, len(source.parts["train"])):
-                unusable()
-            stop.poll()
-            step, last = steps[-1], steps[-1] == config.steps
-            if not due.saves(config, step) and not stop.requested:
-                continue
-            recorders.settle()
-            if due.evaluates(config, step):
-                parts = ("train", "validation", "test") if last else ("validation", "test")
-                size = config.eval_batch_size
-                results = evaluate_with_average(program, orders, state, parts, size, stop.poll)
-                recorders.evaluation(step, results)
-                if last and "test" in source.parts and config.objective == "classify":
-                    recorders.correct("test", results, machine.dataset.digest("test"))
-            unusable()  # A resumed run does not meet them again.
-            recorders.save(state)
-            if stop.requested and not last:
-                said = f"saved at step {step} on {stop.requested.name}"
-                recorders.end("interrupted", step, said, stop.requested)
-                break
-        else:
-            recorders.measurements(config.steps, probed(state, config.probes))
-            unusable(last=True)
-            recorders.end("done", config.steps)
-    return recorders.outcomes
+    for steps in due.calls(config, session.start):
+        if len(in_flight) == in_flight.maxlen:
+            jax.block_until_ready(in_flight[0])
+        with recorders.waiting():
+            moved = session.batches(steps)
+        with session.profiler.call(steps) as dispatched:
+            session.state, reports = session.program.train(session.state, moved)
+            dispatched.append(reports)
+        in_flight.append(reports)
+        recorders.report(steps, reports)
+        if due.ends_epoch(config, steps, session.train_size):
+            session.tell_unusable()
+        stop.poll()
+        step = steps[-1]
+        if not due.saves(config, step) and not stop.requested:
+            continue
+        recorders.settle()
+        if due.evaluates(config, step):
+            session.evaluate(step, between=stop.poll)
+        session.tell_unusable()  # A resumed run does not meet them again.
+        recorders.save(session.state)
+        if stop.requested and step < config.steps:
+            why = f"saved at step {step} on {stop.requested.name}"
+            recorders.end("interrupted", step, why, stop.requested)
+            return
+    session.probe(config.steps, config.probes)
+    session.tell_unusable(last=True)
+    recorders.end("done", config.steps)

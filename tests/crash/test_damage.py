@@ -11,7 +11,7 @@ from resinc.cli import main
 from resinc.errors import InputError
 from resinc.runs.provenance import read_provenance
 from resinc.train.checkpoints.checkpoint import checksum
-from resinc.train.evaluate import evaluate_folder
+from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import assert_same_end, config
 

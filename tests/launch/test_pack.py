@@ -20,7 +20,7 @@ from resinc.runs.log import append_log
 from resinc.runs.pack import PackedRun, read_pack, write_pack
 from resinc.runs.status import CellState, state_of
 from resinc.train import loop
-from resinc.train.recording.recorder import Outcome
+from resinc.train.recording.outcome import Outcome
 from tests import fabricated
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from resinc.cli import main
 from resinc.train.replica import average
-from resinc.train.evaluate import evaluate_folder
+from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics
 

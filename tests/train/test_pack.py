@@ -18,10 +18,12 @@ from resinc.runs.lock import is_held
 from resinc.runs.pack import PackedRun, write_pack
 from resinc.runs.status import CellState, read_status, state_of
 from resinc.train import loop
+from resinc.train.compiled import members
 from resinc.train.recording import recorders
 from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train, train_members
-from resinc.train.recording.recorder import Diverged, Outcome
+from resinc.train.recording.outcome import Diverged, Outcome
+from resinc.train.start import ready
 from tests.conftest import CACHE
 from tests.train.runs import config, final_state, flags
 
@@ -44,16 +46,16 @@ CONFIGS = [config(**changes) for changes in CHANGES]
 KILLED = """
 import os, signal, sys
 from resinc import cli
-from resinc.train import loop
+from resinc.train.compiled import members
 
-batches = loop.batches
+batches = members.batches
 
 def batches_and_die(sources, step):
     if step == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return batches(sources, step)
 
-loop.batches = batches_and_die
+members.batches = batches_and_die
 sys.exit(cli.main(sys.argv[1:]))
 """
 SAME = ("metrics.jsonl", "correct.json", "config.json")
@@ -85,13 +87,13 @@ def assert_same_run(folder, other):
 
 def before_step(monkeypatch, action):
     """Does something before a step, counted from 1, is dispatched."""
-    real = loop.batches
+    real = members.batches
 
     def batches(sources, step):
         action(step + 1)
         return real(sources, step)
 
-    monkeypatch.setattr(loop, "batches", batches)
+    monkeypatch.setattr(members, "batches", batches)
 
 
 def test_members_leave_what_single_runs_leave_and_end_each_by_itself(alone, tmp_path, monkeypatch):
@@ -171,16 +173,16 @@ def test_a_pack_that_was_killed_goes_on_with_the_same_bits(alone, tmp_path):
 def test_runs_that_do_not_start_together_are_not_begun_after_a_signal(tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ("a", "b")]
     starts = {"a": 0, "b": 3}
-    run = loop.Run
+    run = ready.Run
     found = [run(None, f, FakeStart(starts[f.name]), 0.0, contextlib.ExitStack()) for f in folders]
-    monkeypatch.setattr(loop, "get_ready", lambda machine, folder: found[folders.index(folder)])
+    monkeypatch.setattr(ready, "get_ready", lambda machine, folder: found[folders.index(folder)])
     begun = []
 
-    def together(runs, *rest):
+    def at_once(runs, *rest):
         begun.append([each.folder.name for each in runs])
         return [Outcome("interrupted", 2, "saved", signal.SIGTERM)]
 
-    monkeypatch.setattr(loop, "run_together", together)
+    monkeypatch.setattr(loop, "train_at_once", at_once)
     outcomes = train_members(CONFIGS[:2], folders)
     assert begun == [["a"]]
     assert [(end.state, end.step, end.signal_number) for end in outcomes] == [

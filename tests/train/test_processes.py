@@ -11,7 +11,7 @@ import pytest
 
 from resinc.errors import InputError
 from resinc.train.distributed.cluster import Members, check, own_gpus
-from resinc.train.evaluate import evaluate_folder
+from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics
 from tests.train.several import ends, start

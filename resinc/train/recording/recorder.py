@@ -29,6 +29,7 @@ from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.evaluate import Result
 from resinc.train.replica.finite import name_parts
 from resinc.train.distributed.processes import is_first, several, wait_for_all
+from resinc.train.recording.outcome import Diverged, Outcome
 from resinc.train.recording.progress import Meter, Pace, RunProgress
 from resinc.train.recording.provenance import with_kernels
 from resinc.train.checkpoints.restore import set_aside, unreadable_scores
@@ -41,15 +42,6 @@ from resinc.train.recording.writer import MetricsWriter
 _INPUT_BOUND = 0.1
 
 
-class Outcome(NamedTuple):
-    """How a run ended: done, diverged, or interrupted by `signal_number`."""
-
-    state: str
-    step: int
-    message: str = ""
-    signal_number: int = 0
-
-
 class Member(NamedTuple):
     """Which of the runs that one program trains at once.
 
@@ -60,14 +52,6 @@ class Member(NamedTuple):
 
     number: int
     pack: tuple[str, ...]
-
-
-class Diverged(Exception):
-    """The run holds numbers no longer."""
-
-    def __init__(self, step: int, what: str):
-        super().__init__(f"non-finite at step {step}: {what}")
-        self.step = step
 
 
 class Recorder:

@@ -10,7 +10,8 @@ from typing import Any, Self
 import jax
 
 from resinc.train.evaluate import Result
-from resinc.train.recording.recorder import Diverged, Outcome, Recorder
+from resinc.train.recording.outcome import Diverged, Outcome
+from resinc.train.recording.recorder import Recorder
 from resinc.train.replica.state import State
 from resinc.train.replica.step import Report
 

@@ -1,12 +1,14 @@
-"""A run that is ready to go on: its folder locked, its data read, its state computed."""
+"""Runs that are ready to go on: their folders locked, their data read, their states computed."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
+from resinc.errors import InputError
 from resinc.runs import init_from
 from resinc.runs.config import check_config, uncompared
 from resinc.runs.lock import held
@@ -16,7 +18,7 @@ from resinc.train.distributed import processes
 from resinc.train.assemble import Machine
 from resinc.train.checkpoints.checkpoint import Checkpoints, checksum
 from resinc.train.start.initial import check_source, from_run
-from resinc.train.recording.recorder import Outcome
+from resinc.train.recording.outcome import Outcome
 from resinc.train.start.find import Start, find_start
 
 
@@ -36,6 +38,34 @@ class Run(NamedTuple):
     start: Start
     seconds: float
     lock: contextlib.ExitStack
+
+
+@contextlib.contextmanager
+def all_ready(
+    machines: Sequence[Machine], folders: Sequence[Path]
+) -> Iterator[tuple[list[list[Run]], dict[Path, Outcome | InputError]]]:
+    """Get each run ready; inside, their folders are locked.
+
+    Yields:
+      Those that start at the same step, which one program can train at once, the earliest first;
+      and of the others, by folder, how they ended before or what they are refused for.
+    """
+    runs: list[Run] = []
+    ended: dict[Path, Outcome | InputError] = {}
+    with contextlib.ExitStack() as locks:
+        for machine, folder in zip(machines, folders, strict=True):
+            try:
+                ready = get_ready(machine, folder)
+            except InputError as error:
+                ended[folder] = error
+                continue
+            if isinstance(ready, Outcome):
+                ended[folder] = ready
+            else:
+                locks.enter_context(ready.lock)
+                runs.append(ready)
+        steps = sorted({run.start.step for run in runs})
+        yield [[run for run in runs if run.start.step == step] for step in steps], ended
 
 
 def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
