@@ -12,13 +12,14 @@ ROOT = Path(__file__).parent.parent
 LEAVES = {"resinc.errors", "resinc.file_paths", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
-EVERYWHERE |= {"resinc.cache", "resinc.cores"}
+EVERYWHERE |= {"resinc.cache", "resinc.cores", "resinc.stop_signals"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
     "__init__": {"resinc.xla"},
     "duration": set(),
     "output": set(),
+    "stop_signals": set(),
     "errors": set(),
     "cores": set(),
     "cache": {"resinc.cores"},

@@ -14,8 +14,9 @@ from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
 from resinc.launch.launcher import Job, Listener, Request
 from resinc.launch.queue_request import DEFAULTS
-from resinc.launch.stop import Stopped, handling
+from resinc.launch.stop import Stopped
 from resinc.runs.log import open_log
+from resinc.stop_signals import hearing
 
 POLL_SECONDS = 0.1
 XLA_CACHE = ".xla-cache"  # In the folder of a sweep: compiled programs of its cells.
@@ -60,7 +61,7 @@ class Local:
         waiting = list(jobs)
         stopped = Stopped()
         told = 0
-        with handling(stopped):
+        with hearing(stopped):
             try:
                 while True:
                     for slot in slots:

@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from resinc.errors import InputError
 from resinc.launch.launcher import Job, Listener
-from resinc.launch.stop import Stopped, handling
+from resinc.launch.stop import Stopped
 from resinc.runs.folder import LOG
 from resinc.runs.lock import held
 from resinc.runs.log import open_log
 from resinc.runs.queue import Ticket, is_newer, read_ticket, remove_ticket, write_ticket
 from resinc.runs.status import FOR_GOOD, CellState, state_of
+from resinc.stop_signals import hearing
 
 POLL_SECONDS, TICK_SECONDS = 10.0, 0.2
 SUBMISSION_SECONDS = 120  # That another sweep of the folder may take to submit.
@@ -122,7 +123,7 @@ class Queued(ABC):
         """See `Launcher.submit`; a signal ends the watching, and the jobs stay in the queue."""
         waiting, followed = list(jobs), dict[Key, Followed]()
         stopped = Stopped()
-        with handling(stopped):
+        with hearing(stopped):
             while not stopped.count:
                 room = max(0, self.most - len(followed))
                 ready = list(itertools.islice(filter(listener.ready, waiting), room))

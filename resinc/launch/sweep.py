@@ -14,6 +14,7 @@ from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
 from resinc.launch.pack import pack_command, pack_folder, packs
 from resinc.launch.queue_request import DEFAULTS, Queue
+from resinc.launch.stop import SAVED
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
@@ -23,9 +24,9 @@ from resinc.runs.queue import read_ticket
 from resinc.runs.init_from import InitFrom, relative
 from resinc.runs.status import EXIT_DIVERGED, CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
+from resinc.stop_signals import SIGNALS
 
-_ASKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOPPED = (*(128 + number for number in _ASKED), *(-number for number in _ASKED))
+STOPPED = (*SAVED, *(-number for number in SIGNALS))
 
 
 @dataclass

@@ -5,11 +5,11 @@ Of several processes SIGTERM to one asks all of them, which agree on the step.
 
 import contextlib
 import signal
-import threading
 from collections.abc import Iterator
 
 from orbax.checkpoint import multihost
 
+from resinc.stop_signals import hearing
 from resinc.train.distributed.processes import several
 
 
@@ -38,36 +38,17 @@ class Agreed(Stop):
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """Inside, they only set a flag; a second one acts as it used to.
+    """Inside, they only set a flag; a second one acts as it used to, see `stop_signals.hearing`.
 
     Of several processes none has a handler of ours: it would take JAX's place.
-
-    A terminal that closes may say so twice, from the shell and from the kernel: once is enough to
-    save, the second is ignored. What was started with nohup goes on.
     """
     if several():
         yield Agreed()
         return
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # Only the main thread may set handlers.
-        return
-    old: dict[int, object] = {}
 
-    def restore() -> None:
-        for number, handler in old.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+    def request(number: signal.Signals) -> None:
+        stop.requested = number
 
-    def request(number: int, frame: object) -> None:
-        stop.requested = signal.Signals(number)
-        restore()
-        if number == signal.SIGHUP:
-            signal.signal(number, signal.SIG_IGN)
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            old[number] = signal.signal(number, request)
-    try:
+    with hearing(request, once=True):
         yield stop
-    finally:
-        restore()
