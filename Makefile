@@ -67,8 +67,7 @@ overview: $(VENV)/.installed
 # `make publish RESULT=runs/results/degradation-digits`, or all of runs/results.
 RESULT ?= $(RESULTS)
 publish: $(VENV)/.installed
-	$(BIN)/resinc publish $(RESULT) --to experiments/results
-	$(BIN)/resinc overview experiments/results --readme README.md
+	$(BIN)/resinc publish $(RESULT) --to experiments/results --readme README.md
 
 # A file of tests stays with one worker: what it trains and compiles is then there once.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -1,7 +1,9 @@
 """Paths as people type them: read and shown in one way by every command, field and variable."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from resinc.errors import InputError
@@ -50,3 +52,22 @@ def read_path(text: str | os.PathLike[str]) -> Path:
 def show(path: str | os.PathLike[str]) -> str:
     """A path in a sentence: in quotes, what does not print escaped, so that it is one line."""
     return repr(os.fspath(path))
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str], what: str = "") -> Iterator[None]:
+    """Around the writing of what the user named.
+
+    Args:
+      path: of the file or folder.
+      what: it is, for the sentence, e.g. "workdir".
+
+    Raises:
+      InputError: the system does not let it be written, and why.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = f"{what} {show(path)}" if what else show(path)
+        reason = error.strerror or str(error)
+        raise InputError(f"{named} cannot be written: {reason}") from error

@@ -145,13 +145,18 @@ def add_report(command: argparse.ArgumentParser) -> None:
 def add_overview(command: argparse.ArgumentParser) -> None:
     command.add_argument("results", type=path, help="folder that holds a folder per result")
     command.add_argument("--out", type=path, help="the page (default: index.html in that folder)")
-    command.add_argument(
-        "--readme",
-        type=path,
-        help="a Markdown file, whose matrix is written anew between its marks",
-    )
+    _add_readme(command)
 
 
 def add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("results", nargs="+", type=path, help="folders that `report` wrote")
     command.add_argument("--to", required=True, type=path, help="folder of the published results")
+    _add_readme(command)
+
+
+def _add_readme(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--readme",
+        type=path,
+        help="a Markdown file, whose matrix is written anew between its marks",
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from resinc.commands import check_platform_apart
 from resinc.errors import InputError
-from resinc.file_paths import show
+from resinc.file_paths import show, writing
 
 if TYPE_CHECKING:
     from resinc.launch.plan import Plan
@@ -141,11 +141,9 @@ def run_status(args: argparse.Namespace, rest: list[str]) -> int:
         from resinc.report.table import runs_csv
 
         sweep = read_sweep(args.root)
-        try:
+        with writing(args.csv):
             args.csv.parent.mkdir(parents=True, exist_ok=True)
             args.csv.write_text(runs_csv(sweep.rows, sweep.about), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot write {show(args.csv)}: {error.strerror}") from None
     return 0
 
 
@@ -182,22 +180,24 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_overview(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch.experiment import load_questions
-    from resinc.report import matrix_markdown, overview
-    from resinc.report.archive import read_results
-    from resinc.report.matrix import matrix
+    from resinc.report import overview
 
-    out, questions = args.out or args.results / "index.html", load_questions()
-    print(f"look at {show(overview.write(args.results, out, questions))}")
-    if args.readme:
-        matrix_markdown.write(args.readme, matrix(questions, read_results(args.results)))
-        print(f"the matrix is written into {show(args.readme)}")
+    out = args.out or args.results / "index.html"
+    print(f"look at {show(overview.write(args.results, out, load_questions(), args.readme))}")
+    _tell_readme(args.readme)
     return 0
+
+
+def _tell_readme(readme: Path | None) -> None:
+    if readme:
+        print(f"the matrix is written into {show(readme)}")
 
 
 def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch.experiment import load_questions
     from resinc.report.publish import publish
 
-    for path in publish(args.results, args.to, load_questions()):
+    for path in publish(args.results, args.to, load_questions(), args.readme):
         print(f"published {show(path)}")
+    _tell_readme(args.readme)
     return 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.errors import InputError
-from resinc.file_paths import show
+from resinc.file_paths import writing
 from resinc.registry import lookup
 
 
@@ -113,11 +113,9 @@ def copy_as_arrays(name: str, directory: str | Path | None, to: Path) -> Path:
         raise InputError(f"{name} needs no directory: it is made on the spot")
     pair = read_set(spec, directory or "")
     path = stored.set_directory(spec, to) / arrays.FILE
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays.save(path, pair, compressed=True)
-    except OSError as error:
-        raise InputError(f"cannot write {show(path)}: {error.strerror}") from None
     return path
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
-from resinc.file_paths import show
+from resinc.file_paths import writing
 from resinc.launch import kubectl
 from resinc.launch.jobset import SWEEP, Name, Work, manifest
 from resinc.launch.kubectl import NAME
@@ -73,15 +73,13 @@ class Gke(Queued):
 
         folder = Path(self._pods.manifests)
         written = 0
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for job in jobs:
                 if listener.ready(job) and listener.admit(job):
                     text = yaml.safe_dump(self._manifest(job, 1), sort_keys=False)
                     (folder / f"{job.name}.yaml").write_text(text, encoding="utf-8")
                     written += 1
-        except OSError as error:
-            raise InputError(f"cannot write {show(folder)}: {error.strerror}") from None
         count = "1 manifest" if written == 1 else f"{written} manifests"
         print(f"resinc: {count} in {folder}: `kubectl apply -f {folder}` starts them")
 

@@ -1,16 +1,16 @@
 """The table of `resinc status` as a page, for a sweep that is watched from elsewhere."""
 
 import html
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.launch.status import COLUMNS, Look, cells_of, failures, heading
 from resinc.report.page import scrolling
 from resinc.report.style import document
 from resinc.report.table import Table
+from resinc.runs.files import write_text
 
 REFRESH_SECONDS = 10
 CSS = """
@@ -59,10 +59,6 @@ def write(seen: Look, path: Path) -> None:
     Raises:
       InputError: it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(page(seen), encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"cannot write the page {str(path)!r}: {error.strerror}") from None
+        write_text(path, page(seen))

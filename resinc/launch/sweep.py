@@ -8,6 +8,7 @@ from typing import Any
 
 from resinc import config as config_lib
 from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.launch import LAUNCHERS
 from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
@@ -82,11 +83,9 @@ def run_sweep(
     left = [cell for cell in cells if state_of(root / cell.name) != CellState.DONE]
     check_networks(left, root)
     runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices, queue))
-    try:
+    with writing(root, "sweep folder"):
         root.mkdir(parents=True, exist_ok=True)
         _write_about(cells, root, about or {}, command)
-    except OSError as error:
-        raise InputError(f"sweep folder {str(root)!r} cannot be written: {error}") from None
 
     summary = Summary()
     with SweepView(len(cells), runs_them.workers * pack) as view:

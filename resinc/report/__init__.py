@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.report import figure as figure_lib
 from resinc.report.archive import FILE, to_json
 from resinc.report.chart import Line, Panel
@@ -73,10 +73,8 @@ def write(
         ).encode(),
         FILE: to_json(report, [*facts, *report.method]).encode(),
     }
-    try:
+    with writing(out_dir):
         out_dir.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             (out_dir / name).write_bytes(contents[name])
-    except OSError as error:
-        raise InputError(f"cannot write the report to {str(out_dir)!r}: {error}") from None
     return [out_dir / name for name in FILES]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.report.matrix import SIGNS, Entry, Group, tally
 from resinc.report.question import DATASETS
 from resinc.report.table import Table
@@ -39,11 +40,26 @@ def put(text: str, groups: Sequence[Group]) -> str:
     Raises:
       InputError: it does not have them.
     """
+    before, after = _around(text)
+    return f"{before}{BEGIN}\n{markdown(groups)}{END}{after}"
+
+
+def _around(text: str) -> tuple[str, str]:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise InputError(f"there is no place for the matrix: {BEGIN!r}, and below it {END!r}")
-    return f"{before}{BEGIN}\n{markdown(groups)}{END}{after}"
+    return before, after
+
+
+def check_place(file: Path) -> None:
+    """Check that a file can take the matrix.
+
+    Raises:
+      InputError: it cannot be read, or has no place for it.
+    """
+    with writing(file):
+        _around(file.read_text(encoding="utf-8"))
 
 
 def write(file: Path, groups: Sequence[Group]) -> None:
@@ -52,8 +68,6 @@ def write(file: Path, groups: Sequence[Group]) -> None:
     Raises:
       InputError: it cannot be read or written, or has no place for it.
     """
-    try:
+    with writing(file):
         text = put(file.read_text(encoding="utf-8"), groups)
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {str(file)!r}: {error.strerror}") from None

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from resinc.errors import InputError
-from resinc.report import matrix_html
+from resinc.file_paths import writing
+from resinc.report import matrix_html, matrix_markdown
 from resinc.report.archive import Result, read_results
 from resinc.report.matrix import matrix
 from resinc.report.question import Question
@@ -15,23 +15,29 @@ QUESTION = "Why do residual and inception networks work?"
 MATRIX_CSS = (Path(__file__).parent / "matrix.css").read_text(encoding="utf-8")
 
 
-def write(folder: Path, out: Path, questions: Sequence[Question] = ()) -> Path:
+def write(
+    folder: Path, out: Path, questions: Sequence[Question] = (), readme: Path | None = None
+) -> Path:
     """Write the page of all results below `folder`.
 
     Args:
       folder: holds a folder per result, as `resinc report` writes them.
       out: file to write; links to the results are relative to it.
       questions: rows of the matrix.
+      readme: a Markdown file that takes the matrix, too.
 
     Raises:
-      InputError: no result, a damaged one, or the file cannot be written.
+      InputError: no result, a damaged one, a file that cannot be written, or no place for the
+        matrix in it.
     """
     results = read_results(folder)
-    try:
+    if readme:
+        matrix_markdown.check_place(readme)
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page(results, _from(out.parent, folder), questions), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {str(out)!r}: {error.strerror}") from None
+    if readme:
+        matrix_markdown.write(readme, matrix(questions, results))
     return out
 
 

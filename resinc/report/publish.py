@@ -6,14 +6,17 @@ from pathlib import Path
 
 from resinc.errors import InputError
 from resinc.file_paths import show
-from resinc.report import FILES, overview
+from resinc.report import FILES, matrix_markdown, overview
 from resinc.report.archive import FILE, Result, read_result
 from resinc.report.page import UNCOMMITTED
 from resinc.report.question import Question
 
 
 def publish(
-    results: Sequence[Path], folder: Path, questions: Sequence[Question] = ()
+    results: Sequence[Path],
+    folder: Path,
+    questions: Sequence[Question] = (),
+    readme: Path | None = None,
 ) -> list[Path]:
     """Copy what `resinc report` wrote, a folder each, and write the page of all results again.
 
@@ -21,17 +24,21 @@ def publish(
       results: folders of one result each, or of several such folders.
       folder: of the published results; one of the same name is replaced.
       questions: of the page.
+      readme: a Markdown file that takes the matrix of all published results.
 
     Returns:
       The folders written, and last the page.
 
     Raises:
       InputError: a folder holds no result, or one that nobody could make again: of uncommitted
-        code, of an unknown commit, or without the command; nothing was written.
+        code, of an unknown commit, or without the command; or the file has no place for the
+        matrix; nothing was written.
     """
     found = [result for given in results for result in _results(given)]
     for path in found:
         _check(path, read_result(path))
+    if readme:
+        matrix_markdown.check_place(readme)
     written = []
     for path in found:
         target = folder / path.name
@@ -42,7 +49,7 @@ def publish(
         except OSError as error:
             raise InputError(f"cannot publish {show(path)}: {error}") from None
         written.append(target)
-    return [*written, overview.write(folder, folder / "index.html", questions)]
+    return [*written, overview.write(folder, folder / "index.html", questions, readme)]
 
 
 def _results(given: Path) -> list[Path]:

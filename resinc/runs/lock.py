@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.runs import holder
 from resinc.runs.folder import HOLDER, LOCK
 from resinc.runs.holder import Holder
@@ -29,17 +30,13 @@ def held(workdir: Path) -> Iterator[None]:
     Raises:
       InputError: the folder cannot be written, or another process trains there.
     """
-    try:
+    with writing(workdir, "workdir"):
         workdir.mkdir(parents=True, exist_ok=True)
         lock = open(workdir / LOCK, "w", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
-        raise _unwritable(workdir, error) from error
     with lock:
         kernel = _try_lock(lock, workdir)
-        try:
+        with writing(workdir, "workdir"):
             mine = _claim(workdir, kernel)
-        except OSError as error:
-            raise _unwritable(workdir, error) from error
         with holder.beating(workdir, mine):
             yield
 
@@ -113,10 +110,6 @@ def _watch(workdir: Path, other: Holder) -> None:
         if now != other or (now.is_here() and not now.is_gone() and now.is_fresh()):
             raise _in_use(workdir, now)
         time.sleep(min(1.0, holder.BEAT_SECONDS / 5))
-
-
-def _unwritable(workdir: Path, error: OSError) -> InputError:
-    return InputError(f"workdir {str(workdir)!r} cannot be written: {error.strerror}")
 
 
 def _in_use(workdir: Path, other: Holder | None) -> InputError:

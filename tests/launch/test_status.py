@@ -169,7 +169,7 @@ def test_a_folder_without_a_sweep_is_one_sentence(tmp_path, capsys):
 def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
     sweep_of(tmp_path, done)
     assert main(["status", str(tmp_path), "--once", "--html=/proc/x/page.html"]) == 2
-    assert "cannot write the page" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_queued_run_tells_its_job_and_one_that_left_the_queue_is_unfinished(

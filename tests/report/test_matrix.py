@@ -141,7 +141,7 @@ def test_a_file_without_a_place_for_the_matrix_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="no place for the matrix"):
         matrix_markdown.write(file, [])
     assert file.read_text() == f"above {matrix_markdown.BEGIN} below"
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         matrix_markdown.write(tmp_path / "nothing.md", [])
 
 

@@ -57,5 +57,5 @@ def test_same_results_give_the_same_bytes(results):
 
 def test_what_cannot_be_written_is_one_sentence(results):
     (results / "file").touch()
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         overview.write(results, results / "file" / "index.html")

@@ -7,7 +7,7 @@ import pytest
 from resinc import report as report_lib
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
-from resinc.report import read_sweep
+from resinc.report import matrix_markdown, read_sweep
 from resinc.report.publish import publish
 from tests import fabricated
 from tests.report import invented
@@ -40,6 +40,18 @@ def test_published_result_is_copied_whole_and_shown(sweep, tmp_path):
         assert (published / "degradation-digits" / file).read_bytes() == (out / file).read_bytes()
     page = (published / "index.html").read_text(encoding="utf-8")
     assert invented.report().title in page
+
+
+def test_matrix_goes_into_a_readme_and_one_without_a_place_is_refused(sweep, tmp_path):
+    out = result(sweep, tmp_path / "mine" / "degradation-digits")
+    readme, published = tmp_path / "README.md", tmp_path / "kept"
+    readme.write_text("no place")
+    with pytest.raises(InputError, match="no place for the matrix"):
+        publish([out], published, readme=readme)
+    assert not published.exists()
+    readme.write_text(f"{matrix_markdown.BEGIN}{matrix_markdown.END}")
+    publish([out], published, readme=readme)
+    assert "| hypothesis |" in readme.read_text(encoding="utf-8")
 
 
 def test_uncommitted_code_says_so_on_its_page_and_may_not_be_published(sweep, tmp_path):

@@ -8,7 +8,7 @@ from resinc.runs import folder
 ROOT = Path(__file__).parent.parent.parent
 NAMES = {value for name, value in vars(folder).items() if name.isupper() and "." in value}
 # What it reads and writes is of no run.
-OF_NO_RUN = {"experiments/gpu/pieces.py"}
+OF_NO_RUN = {"experiments/gpu/pieces.py", "resinc/launch/status_page.py"}
 SYNC = {"sync_folder", "sync_tree"}  # They change nothing.
 
 

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from resinc import networks
 from resinc.data import normalize
 from resinc.errors import InputError
+from resinc.file_paths import writing
 from resinc.networks.paths import depth_key, unstack
 from resinc.registry import lookup
 from resinc.train.trained.load import load_trained
@@ -76,11 +77,8 @@ def write_features(
             for moved, _ in itertools.islice(batches, -(-most // BATCH))
         ]
     arrays = {name: np.concatenate([part[name] for part in parts])[:most] for name in parts[0]}
-    try:
-        with out.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-    except OSError as error:
-        raise InputError(f"{str(out)!r} cannot be written: {error.strerror}") from None
+    with writing(out), out.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return {name: array.shape for name, array in arrays.items()}
 
 
