@@ -11,7 +11,7 @@ from resinc.launch.cell import Cell
 from resinc.report import Report, Row
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS, OTHERS
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import TEST_ERROR, TRAINING_LOSS
 from resinc.report.panels import Series, ends
 from resinc.report.rules import less_than, more_than_times

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row, Table
-from resinc.report.figure import INK, colours
+from resinc.report.colours import INK, colours
 from resinc.report.metrics import digits
 from resinc.report.panels import dots
 

@@ -20,7 +20,7 @@ from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS, OTHERS
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import Metric, only, probed
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times

@@ -17,7 +17,7 @@ from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm, ended
 from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.figure import NETWORK_COLOURS
+from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times

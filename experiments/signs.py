@@ -14,7 +14,7 @@ from resinc.launch.cell import Cell
 from resinc.registry import lookup
 from resinc.report import Line, Panel, Report, Row, Table
 from resinc.report.arms import Arm, ended
-from resinc.report.figure import INK, OTHERS
+from resinc.report.colours import INK, OTHERS
 from resinc.report.metrics import digits
 from resinc.report.panels import each_run
 from resinc.runs.status import CellState

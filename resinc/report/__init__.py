@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from resinc.file_paths import writing
-from resinc.report import figure as figure_lib
 from resinc.report.archive import FILE, to_json
 from resinc.report.chart import Line, Panel
 from resinc.report.page import UNCOMMITTED, measured, page, rules_of, tables
@@ -54,6 +53,8 @@ def write(
     Raises:
       InputError: the folder cannot be written.
     """
+    from resinc.report import figure as figure_lib  # Matplotlib, which only this needs.
+
     out_dir = Path(out_dir)
     facts = measured(rows, about or {})
     if UNCOMMITTED in dict(facts).get("Code", ""):

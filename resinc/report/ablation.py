@@ -10,7 +10,7 @@ from resinc.registry import did_you_mean, lookup
 from resinc.report import metrics
 from resinc.report.arms import PILOT, STANDS, names_of_diverged
 from resinc.report.chart import NORMAL, Line, Panel
-from resinc.report.figure import NETWORK_COLOURS, colours
+from resinc.report.colours import NETWORK_COLOURS, colours
 from resinc.report.metrics import Metric, digits
 from resinc.report.panels import dots, means
 from resinc.report.report import Report

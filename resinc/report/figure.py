@@ -19,23 +19,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from resinc.report.chart import Grid, Line, Panel
+from resinc.report.colours import INK, INK_FIXED, INK_ON_DARK
 
-INK = "#1b1c20"
-INK_ON_DARK = "#e4e5ea"
-INK_FIXED = "#1b1c21"  # Where the ground is the same in light and dark: not replaced in SVG.
 FAINT = 0.16  # Opacity of grid lines; as ink, so that it works on white and on black.
-
-# Of Okabe and Ito's colour-blind safe set, with a sky blue and a grey chosen to fit it: tests hold
-# them apart for the colour-blind, and from white and the page's dark background. Each network's is
-# the same in every figure.
-NETWORK_COLOURS = {
-    "plain": "#d55e00",
-    "residual": "#0072b2",
-    "inception": "#009e73",
-    "both": "#cc79a7",
-}
-OTHERS = ("#5bb4ea", "#e69f00", "#5a5f69")  # Of what is none of these networks.
-
 # Even to the eye, dark to light alike for the colour-blind (Nunez et al. 2018); dark is bad.
 HEAT = "cividis_r"
 
@@ -63,12 +49,6 @@ STYLE: dict[Any, Any] = {
     "axes.unicode_minus": False,
     "path.simplify": True,
 }
-
-
-def colours(keys: Sequence[int]) -> dict[int, str]:
-    """One colour per key, in order; those that stand for networks come last."""
-    ordered = (*OTHERS, *NETWORK_COLOURS.values())
-    return dict(zip(sorted(set(keys)), itertools.cycle(ordered), strict=False))
 
 
 def draw(panels: Sequence[Panel], tall: bool) -> Figure:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from resinc.report.arms import ended, last_errors
 from resinc.report.chart import BOLD, THIN, Line, Panel
-from resinc.report.figure import INK
+from resinc.report.colours import INK
 from resinc.report.rows import Point, Row
 from resinc.runs.status import CellState
 

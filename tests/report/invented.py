@@ -2,7 +2,7 @@
 
 from resinc.report import Line, Panel, Report, Table
 from resinc.report.chart import Grid
-from resinc.report.figure import INK
+from resinc.report.colours import INK
 from resinc.report.inference import Evidence
 from resinc.report.outcome import UNFINISHED, Finding, Outcome
 

@@ -12,7 +12,7 @@ from resinc.launch import plan
 from resinc.launch.ablation import Ablation
 from resinc.report import read_sweep
 from resinc.report.ablation import Choice, report, value_of
-from resinc.report.figure import NETWORK_COLOURS
+from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.table import runs_csv
 from tests import fabricated
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.text import Text
 
 from resinc.report import figure
-from resinc.report.figure import NETWORK_COLOURS, OTHERS
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.style import CSS
 from tests.report import invented
 
