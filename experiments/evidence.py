@@ -70,6 +70,27 @@ STAGES = {
 }
 
 
+class Folders(NamedTuple):
+    """Where runs and results lie.
+
+    Attributes:
+      runs: folder of everything.
+      suffix: of names: the data set, and the steps where they are not the recipe's.
+    """
+
+    runs: Path
+    suffix: str
+
+    @property
+    def root(self) -> Path:
+        """Of all runs, whichever experiment asks for them."""
+        return self.runs / f"evidence-{self.suffix}"
+
+    def result(self, experiment: str) -> Path:
+        """Of the report of an experiment."""
+        return self.runs / "results" / f"{experiment}-{self.suffix}"
+
+
 class Plan(NamedTuple):
     """One experiment on the data set.
 
@@ -128,9 +149,9 @@ def rows_of(cells: Sequence[Cell], root: Path) -> list[Row]:
     ]
 
 
-def write_report(plan: Plan, root: Path, out: Path) -> None:
+def write_report(plan: Plan, folders: Folders) -> None:
     """As far as the runs are; nothing where none has begun."""
-    rows = rows_of(plan.cells, root)
+    rows, out = rows_of(plan.cells, folders.root), folders.result(plan.name)
     if all(row.state == CellState.NEW for row in rows):
         return
     result = plan.report(rows)
@@ -179,13 +200,19 @@ def limit(seconds: float | None) -> Iterator[threading.Event]:
 def run_stages(
     stages: Sequence[Stage],
     plans: Mapping[str, Plan],
-    root: Path,
-    results: Path,
-    suffix: str,
+    folders: Folders,
     args: argparse.Namespace,
     over: threading.Event,
 ) -> int:
-    """Run and report one after the other; the exit status, as of `main`."""
+    """Run and report one after the other; the exit status, as of `main`.
+
+    Args:
+      stages: in their order.
+      plans: by the names of their experiments.
+      folders: of runs and reports.
+      args: `workers`, `pack` and `steps_per_call`, as they were typed.
+      over: set once no further stage may begin.
+    """
     failed = False
     for name, only in stages:
         if over.is_set():
@@ -196,8 +223,8 @@ def run_stages(
             more = {"steps_per_call": args.steps_per_call}
             chosen = [replace(cell, shared={**cell.shared, **more}) for cell in chosen]
         about = {"command": plans[name].command, "experiment": name}
-        summary = run_sweep(chosen, root, args.workers, about=about, pack=args.pack)
-        write_report(plans[name], root, results / f"{name}-{suffix}")
+        summary = run_sweep(chosen, folders.root, args.workers, about=about, pack=args.pack)
+        write_report(plans[name], folders)
         if summary.stopped_by and not over.is_set():
             return summary.exit_code
         failed |= bool(summary.failed)
@@ -223,21 +250,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit-seconds", type=float, help="after which all is saved and it ends")
     args = parser.parse_args(argv)
 
-    suffix = args.dataset + (f"-{args.steps}-steps" if args.steps else "")
-    root, results = args.runs / f"evidence-{suffix}", args.runs / "results"
+    steps = f"-{args.steps}-steps" if args.steps else ""
+    folders = Folders(args.runs, f"{args.dataset}{steps}")
     given = {"dataset": args.dataset, "seeds": args.seeds, "steps": args.steps}
     settings = {name: value for name, value in given.items() if value}
     stages = [stage for stage in STAGES[args.dataset] if args.only in ("", stage.experiment)]
     if not stages:
         named = ", ".join(dict.fromkeys(stage.experiment for stage in STAGES[args.dataset]))
         raise InputError(f"no experiment {args.only!r} on {args.dataset}: there are {named}")
-    plans = {name: plan_of(name, root, settings) for name, _ in stages}
+    plans = {name: plan_of(name, folders.root, settings) for name, _ in stages}
     if args.report:
         for name in plans:
-            write_report(plans[name], root, results / f"{name}-{suffix}")
+            write_report(plans[name], folders)
         return 0
     with limit(args.limit_seconds) as over:
-        return run_stages(stages, plans, root, results, suffix, args, over)
+        return run_stages(stages, plans, folders, args, over)
 
 
 if __name__ == "__main__":

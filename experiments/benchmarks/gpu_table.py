@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from resinc.cost.chips import CHIPS, TERA, Chip
+
 Line = dict[str, Any]
+
+
+def _peaks(chip: Chip) -> dict[str, float]:
+    return {"float32": chip.peak_float32, "tf32": chip.peak / 2, "bfloat16": chip.peak}
+
+
 # Dense FLOP/s that the makers' data sheets give; float32 is that of the CUDA cores.
 PEAKS = {
-    "H100 PCIe": {"float32": 51e12, "tf32": 378e12, "bfloat16": 756e12},
-    "H100": {"float32": 67e12, "tf32": 494e12, "bfloat16": 989e12},
-    "H200": {"float32": 67e12, "tf32": 494e12, "bfloat16": 989e12},
-    "A100": {"float32": 19.5e12, "tf32": 156e12, "bfloat16": 312e12},
+    "H100 PCIe": {"float32": 51 * TERA, "tf32": 378 * TERA, "bfloat16": 756 * TERA},
+    "H100": _peaks(CHIPS["h100"]),
+    "H200": _peaks(CHIPS["h200"]),
+    "A100": {"float32": 19.5 * TERA, "tf32": 156 * TERA, "bfloat16": 312 * TERA},
 }
 # What was aimed at: ours against the faster of the two compiled forms, images/s.
 RATIO = 1.3
