@@ -182,7 +182,15 @@ def load_training(recipe: str, overrides: list[str]) -> "ConfigDict":
 
 
 def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> None:
-    """Settings that must stand before JAX is imported; `join`: what must be its first call."""
+    """Settings that must stand before JAX is imported.
+
+    Args:
+      deterministic: whether the same program is to give the same bits.
+      join: what must be the first call of JAX, of a command that several processes share.
+
+    Raises:
+      InputError: several processes of another command, or no device of JAX_PLATFORMS.
+    """
     import logging
 
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
@@ -196,6 +204,10 @@ def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> 
         keep_memory()
     if join:
         join()
+    else:
+        from resinc.train.distributed.cluster import check_alone
+
+        check_alone(os.environ)
     if os.environ.get("JAX_PLATFORMS"):
         check_platform()
 

@@ -98,6 +98,7 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     from resinc.launch.cell import check_cells
     from resinc.launch.count import multiply_adds
     from resinc.launch.launcher import Request
+    from resinc.launch.pack import check_pack
     from resinc.launch.sweep import check_configs
     from resinc.output import console, print_table
     from resinc.registry import lookup
@@ -111,6 +112,7 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     counted = multiply_adds(plan.cells, args.root.absolute())
     work = estimate.read_work(plan.cells, args.root.absolute(), counted)
     runs_them = launcher(args.root)
+    check_pack(args.pack, runs_them)
     rate = estimate.rate_of_finished(work)
     if rate is None and runs_them.here:
         rate = estimate.calibrate(work, launcher)

@@ -45,6 +45,7 @@ class Gke(Queued):
         if queue.time or queue.partition or queue.options:
             raise InputError("--time, --partition and --sbatch are of --launcher=slurm")
         queue.pods.check(request.root, queue.nodes, queue.gpus)
+        self.processes = queue.pods.hosts(queue.nodes)
         super().__init__(request.root / FOLDER, request.workers)
         self.most = self.workers
         self._queue, self._pods = queue, queue.pods

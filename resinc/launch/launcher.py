@@ -63,10 +63,12 @@ class Launcher(Protocol):
     Attributes:
       workers: how many jobs it runs at a time.
       here: whether it runs them on this machine, at once.
+      processes: of each job.
     """
 
     workers: int
     here: bool
+    processes: int
 
     def submit(self, jobs: Sequence[Job], listener: Listener) -> signal.Signals | None:
         """Run all jobs and wait for them.

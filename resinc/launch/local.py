@@ -36,6 +36,7 @@ class Local:
     """Processes of this machine, each with its share of the cores or a device of its own."""
 
     here = True
+    processes = 1
 
     def __init__(self, request: Request):
         """Take the hardware that `request` asks for.

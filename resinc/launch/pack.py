@@ -7,10 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc import config as config_lib
+from resinc.errors import InputError
 from resinc.launch.cell import Cell
+from resinc.launch.launcher import Launcher
 from resinc.runs.folder import PACKS
 from resinc.runs.log import open_log
 from resinc.runs.pack import PackedRun, write_pack
+
+
+def check_pack(most: int, launcher: Launcher) -> None:
+    """Check that a launcher can run packs of at most `most` cells.
+
+    Raises:
+      InputError: `most` is not at least 1, or the launcher gives a job several processes.
+    """
+    if most < 1:
+        raise InputError(f"pack {most}: a process trains at least 1 cell")
+    if most > 1 and launcher.processes > 1:
+        raise InputError(
+            f"--pack={most} trains cells in one process, and here a job has {launcher.processes}: "
+            "give --pack=1, or ask for one node and at most one task on it"
+        )
 
 
 def packs(cells: Sequence[Cell], root: Path, most: int) -> list[tuple[Cell, ...]]:

@@ -74,6 +74,7 @@ class Queued(ABC):
 
     here = False
     scheduler: str
+    processes: int
     most: int = sys.maxsize
 
     def __init__(self, folder: Path, workers: int):

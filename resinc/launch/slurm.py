@@ -57,6 +57,7 @@ class Slurm(Queued):
             )
         self._queue = request.queue
         self._queue.check()
+        self.processes = self._queue.nodes * self._queue.tasks_per_node
         if self._queue.pods != NO_PODS:
             raise InputError("--image, --volume and what goes with them are of --launcher=gke")
         if not importlib.util.find_spec("submitit"):

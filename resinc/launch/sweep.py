@@ -13,7 +13,7 @@ from resinc.launch import LAUNCHERS
 from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
-from resinc.launch.pack import pack_command, pack_folder, packs
+from resinc.launch.pack import check_pack, pack_command, pack_folder, packs
 from resinc.launch.queue_request import DEFAULTS, Queue
 from resinc.launch.stop import SAVED
 from resinc.launch.view import SweepView
@@ -72,17 +72,16 @@ def run_sweep(
       queue: what each process asks of a cluster's queue.
 
     Raises:
-      InputError: `pack` is not at least 1, cells that `check_cells` refuses, a bad recipe, or a
-        folder that holds another config; nothing was started.
+      InputError: what `check_pack` or `check_cells` refuses, a bad recipe, or a folder that holds
+        another config; nothing was started.
     """
-    if pack < 1:
-        raise InputError(f"pack {pack}: a process trains at least 1 cell")
     check_cells(cells)
     root = Path(root).absolute()
     check_configs(cells, root)
     left = [cell for cell in cells if state_of(root / cell.name) != CellState.DONE]
     check_networks(left, root)
     runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices, queue))
+    check_pack(pack, runs_them)
     with writing(root, "sweep folder"):
         root.mkdir(parents=True, exist_ok=True)
         _write_about(cells, root, about or {}, command)

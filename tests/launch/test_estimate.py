@@ -24,6 +24,7 @@ def fake_launcher(monkeypatch):
     class Fake:
         workers = 4
         here = True
+        processes = 1
         said = json.dumps({"step": 12, "images_per_second": SPEED})
 
         def __init__(self, request):

@@ -61,6 +61,7 @@ class Played:
     """A launcher whose processes do to the folders what PLAY says of each seed."""
 
     workers = 1
+    processes = 1
     play: ClassVar[dict[str, str]] = {}
     commands: ClassVar[list[list[str]]] = []
 
@@ -146,6 +147,14 @@ def test_a_pack_of_less_than_one_is_refused(tmp_path):
     with pytest.raises(InputError, match="pack 0: a process trains at least 1 cell"):
         run_sweep(seeds(1), tmp_path / "root", pack=0)
     assert not (tmp_path / "root").exists()
+
+
+def test_a_pack_of_several_processes_is_refused(played, tmp_path, monkeypatch):
+    monkeypatch.setattr(Played, "processes", 2)
+    with pytest.raises(InputError, match="--pack=2 trains cells in one process.*a job has 2"):
+        played(seeds(2), tmp_path / "root", 2)
+    assert not (tmp_path / "root").exists()
+    assert len(played(seeds(2), tmp_path / "root", 1).done) == 2
 
 
 def test_a_pack_comes_back_from_its_file_wherever_the_sweep_was_moved(tmp_path):

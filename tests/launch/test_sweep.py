@@ -256,6 +256,7 @@ def test_a_launcher_changes_where_cells_run_and_nothing_else(tmp_path, monkeypat
     class Alone:
         workers = 1
         here = True
+        processes = 1
 
         def __init__(self, request):
             self.environment = local.child_environment(request.root, False)

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from resinc.cli import main
 from resinc.errors import InputError
 from resinc.train.distributed.cluster import Members, check, own_gpus
 from resinc.train.trained.evaluate import evaluate_folder
@@ -142,6 +143,18 @@ def test_cluster_of_several_processes_is_left_to_jax_and_one_process_can_be_aske
     step = {"SLURM_JOB_ID": "1", "SLURM_STEP_NUM_TASKS": "4"}
     assert check(Members(), step) == Members()
     assert check(Members(num_processes=1), step) is None
+
+
+@pytest.mark.parametrize("name", ["SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"])
+def test_a_command_that_is_not_shared_out_refuses_several_processes(
+    name, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv(name, "4")
+    assert main(["eval", f"--workdir={tmp_path}"]) == 2
+    assert f"4 processes were started ({name})" in capsys.readouterr().err
+    monkeypatch.setenv(name, "1")
+    assert main(["eval", f"--workdir={tmp_path}"]) == 2
+    assert "processes" not in capsys.readouterr().err
 
 
 def test_open_mpi_that_does_not_say_where_the_first_process_is_has_to_be_told():

@@ -16,6 +16,9 @@ from resinc.errors import InputError
 HEARTBEAT_SECONDS = 30
 # For all processes to be there: a scheduler may start the last one minutes after the first.
 START_SECONDS = 300
+# How many processes SLURM or Open MPI started of a command. SLURM's is of a step: in the script of a
+# job, and for a job's only task, one process is all there is.
+_STARTED = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 
 
 class Members(NamedTuple):
@@ -108,13 +111,25 @@ def check(given: Members, environment: Mapping[str, str]) -> Members | None:
     return given
 
 
+def check_alone(environment: Mapping[str, str]) -> None:
+    """Check that SLURM or Open MPI started a command once which is not shared out.
+
+    Raises:
+      InputError: it started several processes of it.
+    """
+    for name in _STARTED:
+        if (count := int(environment.get(name, "1"))) > 1:
+            raise InputError(
+                f"{count} processes were started ({name}), and `resinc train` alone is shared out: "
+                "start this command in one"
+            )
+
+
 def _count(environment: Mapping[str, str]) -> int | None:
     """Of processes, that the cluster started; None outside of one."""
-    # Of a step: in the script of a job, and for a job's only task, one process is all there is.
-    if "SLURM_STEP_NUM_TASKS" in environment:
-        return int(environment["SLURM_STEP_NUM_TASKS"])
-    if "OMPI_COMM_WORLD_SIZE" in environment:
-        return int(environment["OMPI_COMM_WORLD_SIZE"])
+    for name in _STARTED:
+        if name in environment:
+            return int(environment[name])
     # JAX asks the machine's metadata, or Kubernetes; no public function of it tells.
     from jax._src.clusters import ClusterEnv
 
