@@ -176,7 +176,7 @@ def test_a_locale_without_utf_8_costs_letters_and_no_traceback(tmp_path):
     """LC_ALL=C without Python's UTF-8 mode: "×" and "–" cannot be printed."""
     done = typed(["data", "list"], tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (done.returncode, done.stderr) == (0, "")
-    code = "from resinc.cli import main; import resinc.commands as c; c.run_data_list = "
+    code = "from resinc.cli import main; import resinc.cli.commands as c; c.run_data_list = "
     code += "lambda a, r: print('\\u00b1 \\u00d7 \\u2013') or 0; print(main(['data', 'list']))"
     done = subprocess.run(
         [sys.executable, "-c", code],

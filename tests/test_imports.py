@@ -44,16 +44,10 @@ ALLOWED = {
     | {"resinc.ops.loss", "resinc.ops.platform"}
     | {"resinc.weights", "resinc.probes", "resinc.runs", "resinc.xla"},
     "launch": EVERYWHERE | {"resinc", "resinc.train", "resinc.report", "resinc.runs"},
-    "argument_types": LEAVES,
-    "sweep_cli": EVERYWHERE | {"resinc.argument_types"},
-    "sweep_commands": EVERYWHERE | {"resinc.commands", "resinc.launch", "resinc.report", "resinc"},
-    "cli": EVERYWHERE
-    | {"resinc", "resinc.argument_types", "resinc.commands"}
-    | {"resinc.sweep_cli", "resinc.sweep_commands"},
     # It calls every folder that has a subcommand.
-    "commands": EVERYWHERE
-    | {"resinc", "resinc.cost", "resinc.data", "resinc.networks", "resinc.report"}
-    | {"resinc.runs", "resinc.train", "resinc.xla"},
+    "cli": EVERYWHERE
+    | {"resinc", "resinc.cost", "resinc.data", "resinc.launch", "resinc.networks"}
+    | {"resinc.report", "resinc.runs", "resinc.train", "resinc.xla"},
     "__main__": {"resinc.cli"},
 }
 OUTSIDE = {

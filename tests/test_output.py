@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from resinc import cli, commands
+from resinc import cli
+from resinc.cli import commands
 from resinc.errors import outside_cause
 from resinc.output import SurvivingStream, console, surviving_output
 from resinc.train.loop import train
@@ -89,7 +90,7 @@ def run(code, **streams):
     return subprocess.run([sys.executable, "-c", code], timeout=600, **streams)
 
 
-PRINTS = "from resinc import cli, commands\n" + (
+PRINTS = "from resinc import cli\nfrom resinc.cli import commands\n" + (
     "commands.run_data_list = lambda *a: print('x' * 100_000) or 0\n"
     "import sys\nsys.exit(cli.main(['data', 'list']))"
 )

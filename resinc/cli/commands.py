@@ -234,7 +234,7 @@ def check_platform_apart() -> None:
     Raises:
       InputError: as there.
     """
-    code = "from resinc.commands import check_platform; check_platform()"
+    code = "from resinc.cli.commands import check_platform; check_platform()"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace"
     )

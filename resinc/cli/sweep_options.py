@@ -2,7 +2,7 @@
 
 import argparse
 
-from resinc.argument_types import count, devices, path
+from resinc.cli.argument_types import count, devices, path
 
 EXPERIMENT = "its file, e.g. experiments/degradation.py (default: what the folder says)"
 

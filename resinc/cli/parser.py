@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from resinc import commands, sweep_cli, sweep_commands
-from resinc.argument_types import count, counts, names, path
+from resinc.cli import commands, sweep_commands, sweep_options
+from resinc.cli.argument_types import count, counts, names, path
 from resinc.errors import InputError, outside_sentence
 from resinc.output import surviving_output
 
@@ -184,20 +184,20 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, type=path, help="file, ends in .npz")
 
     text = "Train all cells of an experiment or of axes; skips what is finished."
-    sweep_cli.add_sweep(
+    sweep_options.add_sweep(
         add("sweep", sweep_commands.run_sweep, text, takes_config=True, needs_config=False)
     )
     text = "Train the runs that a file lists in one program; `sweep --pack` writes such files."
     command = add("pack", commands.run_pack, text)
     command.add_argument("file", type=path, help="a pack.json in packs/ of a sweep's folder")
     text = "Show how the runs of a sweep stand, until all have ended."
-    sweep_cli.add_status(add("status", sweep_commands.run_status, text))
+    sweep_options.add_status(add("status", sweep_commands.run_status, text))
     text = "Draw the figure, table and page of a sweep, by its experiment or by --x."
-    sweep_cli.add_report(add("report", sweep_commands.run_report, text))
+    sweep_options.add_report(add("report", sweep_commands.run_report, text))
     text = "Write one page of all results: hypotheses, outcomes, figures."
-    sweep_cli.add_overview(add("overview", sweep_commands.run_overview, text))
+    sweep_options.add_overview(add("overview", sweep_commands.run_overview, text))
     text = "Copy results made from committed code to where they are kept, and write their page."
-    sweep_cli.add_publish(add("publish", sweep_commands.run_publish, text))
+    sweep_options.add_publish(add("publish", sweep_commands.run_publish, text))
 
     command = add("data", None, "List the data sets, or prepare one.")
     actions = command.add_subparsers(required=True, metavar="ACTION")
