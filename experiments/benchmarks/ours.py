@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from resinc.cli.commands import prepare_jax
+from resinc.cli.jax_start import prepare_jax
 from resinc.config import load
 from resinc.data.spec import DATASETS, Spec
 

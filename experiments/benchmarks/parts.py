@@ -34,7 +34,7 @@ def main() -> None:
 
 def prepare(pixels: int, features: int) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's: part -> milliseconds of CPU time."""
-    from resinc.cli.commands import prepare_jax
+    from resinc.cli.jax_start import prepare_jax
 
     prepare_jax(deterministic=True)  # Memory that is freed is kept, as in a run.
     import jax

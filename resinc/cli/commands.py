@@ -5,19 +5,15 @@ Heavy imports wait until a subcommand needs them.
 
 import argparse
 import contextlib
-import gc
 import os
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resinc.cache import keep_compiled
+from resinc.cli.jax_start import prepare_jax
 from resinc.errors import InputError
 from resinc.file_paths import show
 from resinc.runs.status import EXIT_DIVERGED
-from resinc.xla import keep_memory, same_bits
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -179,68 +175,6 @@ def load_training(recipe: str, overrides: list[str]) -> "ConfigDict":
     if "model" not in config:
         raise InputError(f"config {recipe!r} names no network: `resinc measure` may take it")
     return config
-
-
-def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> None:
-    """Settings that must stand before JAX is imported.
-
-    Args:
-      deterministic: whether the same program is to give the same bits.
-      join: what must be the first call of JAX, of a command that several processes share.
-
-    Raises:
-      InputError: several processes of another command, or no device of JAX_PLATFORMS.
-    """
-    import logging
-
-    logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
-    keep_compiled(os.environ)
-    if deterministic:
-        same_bits(os.environ)
-    if "jax" not in sys.modules:
-        # Tracing makes a million objects that stay: looking through them all again and again took
-        # a fifth of a start (5.3 s, now 4.3).
-        gc.set_threshold(50_000, 10, 10)
-        keep_memory()
-    if join:
-        join()
-    else:
-        from resinc.train.distributed.cluster import check_alone
-
-        check_alone(os.environ)
-    if os.environ.get("JAX_PLATFORMS"):
-        check_platform()
-
-
-def check_platform() -> None:
-    """Ask JAX for the devices that JAX_PLATFORMS names, before anything is written.
-
-    Raises:
-      InputError: there are none, or no such platform.
-    """
-    import jax
-
-    try:
-        jax.devices()
-    except Exception as error:  # Each platform fails in its own way, CUDA in a bare assertion.
-        said = " ".join(str(error).split()) or "this JAX was installed without it"
-        named = os.environ["JAX_PLATFORMS"]
-        raise InputError(f"JAX_PLATFORMS={named!r} gives no device: {said}") from None
-
-
-def check_platform_apart() -> None:
-    """`check_platform` in a process of its own: one that holds a device keeps it from the runs.
-
-    Raises:
-      InputError: as there.
-    """
-    code = "from resinc.cli.commands import check_platform; check_platform()"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace"
-    )
-    if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2]
-        raise InputError(said.removeprefix("resinc.errors.InputError: "))
 
 
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resinc.cli.commands import check_platform_apart
+from resinc.cli.jax_start import check_platform_apart
 from resinc.errors import InputError
 from resinc.file_paths import show, writing
 
