@@ -43,7 +43,7 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
 
     configs = [configuration(recipe, **fields | {"seed": seed}) for seed in range(cells)]
     config = configs[0]
-    machine = assemble(config)
+    setup = assemble(config)
     spec = DATASETS[config.data.name]
     random = np.random.RandomState(0)
     size = 4 * config.batch_size
@@ -53,9 +53,9 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
     rows = np.arange(size, dtype=np.int32)
     source = Resident(held, parts, rows, config.seed, config.batch_size)
     members = configs if cells > 1 else ()
-    program = Program(machine, source, normalize.configured(images, config.data), members)
+    program = Program(setup, source, normalize.configured(images, config.data), members)
     states = (
-        init_state(machine.network, machine.optimizer, spec.image_shape, each.seed)
+        init_state(setup.network, setup.optimizer, spec.image_shape, each.seed)
         for each in configs
     )
     return program, source, program.place(*states)

@@ -25,7 +25,7 @@ from resinc.train.distributed.parallel import AXIS, Replicas, make_replicas
 from resinc.xla import check_sums
 
 
-class Machine(NamedTuple):
+class Setup(NamedTuple):
     """The parts of a run that follow from its config alone."""
 
     config: ConfigDict
@@ -38,7 +38,7 @@ class Machine(NamedTuple):
 
 def assemble(
     config: ConfigDict, replicas: Replicas | None = None, dataset: Dataset | None = None
-) -> Machine:
+) -> Setup:
     """Build and check everything that needs neither an example nor a compiler.
 
     Args:
@@ -74,21 +74,21 @@ def assemble(
         each = config.batch_size // replicas.count
         check_mix(config.data.mixup, config.data.cutmix, each)
         check_micro_batches(config.micro_batches, each)
-    return Machine(config, replicas, network, schedule, optimizer, dataset)
+    return Setup(config, replicas, network, schedule, optimizer, dataset)
 
 
-def assemble_alike(configs: Sequence[ConfigDict]) -> list[Machine]:
+def assemble_alike(configs: Sequence[ConfigDict]) -> list[Setup]:
     """Of runs that one program trains; those that hold out the same examples share their data.
 
     Raises:
       InputError: as `assemble`, or they differ in more than `members.FIELDS`.
     """
     check_alike(configs)
-    machines = [assemble(config) for config in configs]
+    setups = [assemble(config) for config in configs]
     # Each split is then read once.
-    datasets = {machine.config.data.split_seed: machine.dataset for machine in machines}
+    datasets = {setup.config.data.split_seed: setup.dataset for setup in setups}
     return [
-        machine._replace(dataset=datasets[machine.config.data.split_seed]) for machine in machines
+        setup._replace(dataset=datasets[setup.config.data.split_seed]) for setup in setups
     ]
 
 
@@ -123,9 +123,9 @@ def _check_objective(config: ConfigDict, network: Any, spec: Spec) -> None:
         )
 
 
-def count(machine: Machine) -> int:
+def count(setup: Setup) -> int:
     """Multiply-adds of the network for one image of the data set; traced, not compiled."""
-    return _cost(machine.network, machine.dataset.spec.image_shape).multiply_adds
+    return _cost(setup.network, setup.dataset.spec.image_shape).multiply_adds
 
 
 # Asked twice of each run: for what it puts out, and for its multiply-adds.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from resinc import networks
 from resinc.data import normalize
 from resinc.probes import PROBES, Subject
-from resinc.train.assemble import Machine
+from resinc.train.assemble import Setup
 from resinc.train.compiled.members import member
 from resinc.train.replica.precision import precisely
 from resinc.train.replica.state import State
@@ -21,7 +21,7 @@ PIXELS = 64 * 64
 
 
 def measure(
-    machine: Machine,
+    setup: Setup,
     normalizer: normalize.Normalizer,
     state: State,
     names: Sequence[str],
@@ -30,7 +30,7 @@ def measure(
     """{probe: what it measured}.
 
     Args:
-      machine: of the run.
+      setup: of the run.
       normalizer: of the training split.
       state: its weights are measured, replicated or not.
       names: keys of PROBES.
@@ -38,8 +38,8 @@ def measure(
     """
     if not names:
         return {}
-    dataset = machine.dataset
-    section, classes = machine.config.model, dataset.spec.num_classes
+    dataset = setup.dataset
+    section, classes = setup.config.model, dataset.spec.num_classes
 
     h, w, _ = dataset.spec.image_shape
 

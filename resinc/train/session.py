@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from resinc.data.normalize import Normalizer
 from resinc.data.source import Source
 from resinc.runs.folder import PROFILE
-from resinc.train.assemble import Machine
+from resinc.train.assemble import Setup
 from resinc.train.compiled import members
 from resinc.train.compiled.program import Program
 from resinc.train.distributed import processes
@@ -48,7 +48,7 @@ class Session:
     @property
     def config(self) -> ConfigDict:
         """Of the first; it differs from the others in nothing that the loop asks for."""
-        return self.runs[0].machine.config
+        return self.runs[0].setup.config
 
     @property
     def start(self) -> int:
@@ -84,7 +84,7 @@ class Session:
         )
         self.recorders.evaluation(step, results)
         if last and "test" in self.sources[0].parts and config.objective == "classify":
-            digest = self.runs[0].machine.dataset.digest("test")
+            digest = self.runs[0].setup.dataset.digest("test")
             self.recorders.correct("test", results, digest)
 
     def probe(self, step: int, probes: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ class Session:
 
         def measured(index: int | None) -> dict[str, Any]:
             run, normalizer = self.runs[index or 0], self.normalizers[index or 0]
-            return measure(run.machine, normalizer, self.state, probes, index)
+            return measure(run.setup, normalizer, self.state, probes, index)
 
         self.recorders.measurements(step, measured)
 
@@ -112,20 +112,20 @@ def session_of(runs: Sequence[Run], profile_steps: int, own_logs: bool) -> Itera
       own_logs: what there is to say goes to the log of each folder, not to the terminal.
     """
     with contextlib.ExitStack() as opened:
-        sources = [opened.enter_context(_source(run.machine)) for run in runs]
-        normalizers = [run.machine.dataset.normalizer() for run in runs]
-        configs = [run.machine.config for run in runs] if len(runs) > 1 else ()
-        program = Program(runs[0].machine, sources[0], normalizers[0], configs, normalizers)
+        sources = [opened.enter_context(_source(run.setup)) for run in runs]
+        normalizers = [run.setup.dataset.normalizer() for run in runs]
+        configs = [run.setup.config for run in runs] if len(runs) > 1 else ()
+        program = Program(runs[0].setup, sources[0], normalizers[0], configs, normalizers)
         state = program.place(*(run.start.state for run in runs))
         recorders = _recorders(runs, own_logs)
         profiler = _profiler(runs[0], profile_steps, recorders)
         yield Session(runs, sources, normalizers, program, state, recorders, profiler)
 
 
-def _source(machine: Machine) -> contextlib.closing[Source]:
-    config, share = machine.config, processes.share()
+def _source(setup: Setup) -> contextlib.closing[Source]:
+    config, share = setup.config, processes.share()
     return contextlib.closing(
-        machine.dataset.source(config.seed, config.batch_size, config.steps_per_call, share)
+        setup.dataset.source(config.seed, config.batch_size, config.steps_per_call, share)
     )
 
 
@@ -134,12 +134,12 @@ def _recorders(runs: Sequence[Run], own_logs: bool) -> Recorders:
 
     def recorder(index: int, run: Run) -> Recorder:
         member = Member(index, names) if len(runs) > 1 else None
-        return Recorder(run.folder, run.machine.config, run.start, run.seconds, member, own_logs)
+        return Recorder(run.folder, run.setup.config, run.start, run.seconds, member, own_logs)
 
     return Recorders({recorder(index, run): run.lock for index, run in enumerate(runs)})
 
 
 def _profiler(run: Run, count: int, recorders: Recorders) -> Profiler:
     count = count if processes.is_first() else 0
-    last = run.machine.config.steps
+    last = run.setup.config.steps
     return Profiler(run.folder / PROFILE, run.start.step, last, count, recorders.say)

@@ -186,7 +186,7 @@ def test_ten_crops_answer_as_the_mean_of_ten_images(root, done, capsys):
         ((batch, _),) = source.evaluation("test", 5)
     assert batch.image.shape == (5, 10, 16, 16, 3)
     prepared = normalize.prepare(batch.image.reshape(50, 16, 16, 3), trained.normalizer)
-    logits = trained.machine.network.apply(trained.variables, prepared, train=False)
+    logits = trained.setup.network.apply(trained.variables, prepared, train=False)
     answer = np.log(jax.nn.softmax(logits.reshape(5, 10, 2)).mean(axis=1))
     loss = -answer[np.arange(5), batch.label].mean()
     assert cli.main(["eval", f"--workdir={done}", "--crops=10"]) == 0

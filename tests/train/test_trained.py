@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 def logits(folder, images):
     """As the network computes them, images normalised by hand."""
     trained = load_trained(folder, "latest")
-    network = trained.machine.network
+    network = trained.setup.network
     prepared = (images / np.float32(255) - trained.normalizer.mean) / trained.normalizer.scale
     return np.asarray(network.apply(trained.variables, prepared.astype(np.float32), train=False))
 

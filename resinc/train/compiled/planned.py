@@ -115,12 +115,12 @@ def compile_step(config: ConfigDict, spec: Spec, count: int, each: int) -> Step:
     config = config.copy_and_resolve_references().unlock()
     config.model.scan, config.model.dtype = False, "float32"
     config.parallel.replicas, config.batch_size = count, each * count
-    machine = assemble(config.lock(), dataset=cast(Any, _Sizes(spec)))
+    setup = assemble(config.lock(), dataset=cast(Any, _Sizes(spec)))
     mean = np.zeros(spec.image_shape, np.float32)
-    program = Program(machine, cast(Any, _Moving()), Normalizer(mean, mean + 1))
+    program = Program(setup, cast(Any, _Moving()), Normalizer(mean, mean + 1))
     averaged = bool(config.average_decay)
     state = jax.eval_shape(
-        lambda: init_state(machine.network, machine.optimizer, spec.image_shape, 0, averaged)
+        lambda: init_state(setup.network, setup.optimizer, spec.image_shape, 0, averaged)
     )
     numbers = jax.ShapeDtypeStruct((count, each), jnp.int32)
     images = jax.ShapeDtypeStruct((count, each, *spec.image_shape), jnp.uint8)

@@ -13,7 +13,7 @@ from resinc import config as config_file
 from resinc.data import augment, mix, normalize
 from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
-from resinc.train.assemble import Machine
+from resinc.train.assemble import Setup
 from resinc.train.compiled.members import (
     member,
     numbers,
@@ -37,7 +37,7 @@ class Program:
 
     def __init__(
         self,
-        machine: Machine,
+        setup: Setup,
         source: Source,
         normalizer: normalize.Normalizer,
         members: Sequence[ConfigDict] = (),
@@ -46,20 +46,20 @@ class Program:
         """Of one run, or of members.
 
         Args:
-          machine: of the run, or of any member.
+          setup: of the run, or of any member.
           source: likewise; what it holds is all members'.
           normalizer: likewise.
-          members: configs that `members.check_alike` passes; none: the machine's alone.
+          members: configs that `members.check_alike` passes; none: the setup's alone.
           normalizers: of each member; none: all have the same.
         """
-        self.replicas, self.members = machine.replicas, len(members)
+        self.replicas, self.members = setup.replicas, len(members)
         self.held = self.replicas.replicate(source.held)
-        own = numbers(members) if members else member(numbers([machine.config]), 0)
+        own = numbers(members) if members else member(numbers([setup.config]), 0)
         self.own = self.replicas.replicate((own, statistics(normalizers)))
         parts = _Parts(
-            machine.config,
-            machine.network,
-            machine.replicas,
+            setup.config,
+            setup.network,
+            setup.replicas,
             source.gather,
             normalizer,
             bool(members),

@@ -11,7 +11,7 @@ from resinc.data.spec import DATASETS
 from resinc.errors import InputError
 from resinc.runs.provenance import read_origin, starts_of
 from resinc.train.recording import provenance
-from resinc.train.assemble import Machine, count
+from resinc.train.assemble import Setup, count
 from resinc.train.start.initial import Initial, start_state
 from resinc.train.checkpoints.restore import Resumed, newest_whole
 from resinc.train.replica.state import State, init_state
@@ -33,7 +33,7 @@ class Start(NamedTuple):
 
 
 def find_start(
-    machine: Machine,
+    setup: Setup,
     initial: Initial | None,
     folder: Path,
     ignore: tuple[str, ...],
@@ -41,7 +41,7 @@ def find_start(
     """Compute the state to go on from; compiles, and writes nothing.
 
     Args:
-      machine: of the run.
+      setup: of the run.
       initial: weights to start from, where the run has no checkpoint yet.
       folder: workdir of the run.
       ignore: dotted fields in which the config of a checkpoint may differ.
@@ -50,16 +50,16 @@ def find_start(
       InputError: the checkpoints there are damaged, of another run, or of another number of
         replicas.
     """
-    config, dataset = machine.config, machine.dataset
+    config, dataset = setup.config, setup.dataset
     before = read_origin(folder)
     resumed = None
     if initial:
-        state, source = start_state(machine, initial)
+        state, source = start_state(setup, initial)
         before |= {"init_from": source}
         said = [initial.said]
     else:
         shape, averaged = dataset.spec.image_shape, config.average_decay > 0
-        state = init_state(machine.network, machine.optimizer, shape, config.seed, averaged)
+        state = init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
         said = []
         resumed = newest_whole(
             folder, state, config_file.to_dict(config), dataset.provenance(), ignore
@@ -69,7 +69,7 @@ def find_start(
         state = resumed.state
         about["step"] = int(state.step)
         said = [f"resumed at step {int(state.step)} of {config.steps}"]
-        changed = replica_change(machine, resumed)
+        changed = replica_change(setup, resumed)
         if changed:
             about["replicas_before"] = changed
         if resumed.damaged:
@@ -87,9 +87,9 @@ def find_start(
         )
     origin = provenance.collect(
         dataset.provenance(),
-        machine.replicas.count,
+        setup.replicas.count,
         sum(leaf.size for leaf in jax.tree.leaves(state.params)),
-        count(machine),
+        count(setup),
         # What a checkpoint knows, where the file was lost.
         before=before or (resumed.provenance if resumed else {}),
         **about,
@@ -100,18 +100,18 @@ def find_start(
     return Start(state, int(state.step), origin, damaged, tuple(said))
 
 
-def replica_change(machine: Machine, resumed: Resumed) -> int:
+def replica_change(setup: Setup, resumed: Resumed) -> int:
     """The number of replicas before, where it is another now; else 0.
 
     Raises:
       InputError: it would change what is trained, and the config does not allow it.
     """
-    before, now = starts_of(resumed.provenance)[-1].get("replicas"), machine.replicas.count
+    before, now = starts_of(resumed.provenance)[-1].get("replicas"), setup.replicas.count
     if before in (None, now):
         return 0
-    model = machine.config.model
+    model = setup.config.model
     own_statistics = jax.tree.leaves(resumed.state.batch_stats) and not model.sync_batch_norm
-    if own_statistics and not machine.config.parallel.allow_replica_change:
+    if own_statistics and not setup.config.parallel.allow_replica_change:
         raise InputError(
             f"this run had {before} replica{'s' * (before > 1)} up to step "
             f"{int(resumed.state.step)} and would now have {now}: BatchNorm is per replica, so it "

@@ -14,7 +14,7 @@ from resinc.runs.provenance import read_origin
 from resinc.runs.shape import fits
 from resinc.runs.init_from import InitFrom
 from resinc.train.start import normalization
-from resinc.train.assemble import Machine
+from resinc.train.assemble import Setup
 from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.start.grow import identity_blocks
 from resinc.train.distributed.parallel import AXIS
@@ -46,7 +46,7 @@ class Initial(NamedTuple):
     source: dict[str, Any]
 
 
-def from_run(machine: Machine, source: InitFrom | None = None) -> Initial:
+def from_run(setup: Setup, source: InitFrom | None = None) -> Initial:
     """The weights that `source`, else `config.init_from`, names; compiles and writes nothing.
 
     A head of another number of classes is left to the seed; `config.init_extra` says what becomes
@@ -56,7 +56,7 @@ def from_run(machine: Machine, source: InitFrom | None = None) -> Initial:
       InputError: no such run or checkpoint, weights that are damaged or not finite, or any other
         difference in names or shapes.
     """
-    named = machine.config.init_from
+    named = setup.config.init_from
     folder, which = source or init_from.typed(named)
     try:
         theirs = training_config(folder)
@@ -64,16 +64,16 @@ def from_run(machine: Machine, source: InitFrom | None = None) -> Initial:
     except InputError as error:
         raise InputError(f"init_from {named!r}: {error}") from None
     there = flatten(variables)
-    like = shapes(machine)
+    like = shapes(setup)
     ours = flatten(like)
     matched = match(OWN, there, ours)
-    grown, rest = _extra(machine, matched, there, ours)
+    grown, rest = _extra(setup, matched, there, ours)
     missing = {p: n for p, n in matched.missing.items() if p not in grown and p not in rest}
     matched = matched._replace(found=matched.found | grown, missing=missing)
-    afresh, said = fit(machine, matched, ours, f"init_from {named!r}", new_head=True)
+    afresh, said = fit(setup, matched, ours, f"init_from {named!r}", new_head=True)
     afresh += rest
     differs = normalization.difference(
-        machine.config, normalization.of_config(theirs, "the run that they are from")
+        setup.config, normalization.of_config(theirs, "the run that they are from")
     )
     said = "; ".join(filter(None, (f"starts from step {step} of {folder}", said, differs)))
     origin = {"folder": str(folder), "step": step, "source_sha256": checksum(there)}
@@ -116,15 +116,15 @@ def check_source(source: InitFrom, workdir: Path) -> bool:
 
 
 def _extra(
-    machine: Machine, matched: Match, there: Flat, ours: Flat
+    setup: Setup, matched: Match, there: Flat, ours: Flat
 ) -> tuple[Flat, tuple[str, ...]]:
     """Arrays of blocks that the other network has not, and paths of theirs that the seed draws."""
-    extra = machine.config.init_extra
+    extra = setup.config.init_extra
     if not extra:
         return {}, ()
     if extra != "identity":
         raise InputError(f"init_extra {extra!r} is neither 'identity' nor empty")
-    grown = identity_blocks(matched.missing, there, ours, machine.config.model.block)
+    grown = identity_blocks(matched.missing, there, ours, setup.config.model.block)
     blocks = {path.split("/", 1)[1].rsplit("/", 2)[0] for path in grown}
     rest = tuple(
         path
@@ -134,7 +134,7 @@ def _extra(
     return grown, rest
 
 
-def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, Any]]:
+def start_state(setup: Setup, initial: Initial) -> tuple[State, dict[str, Any]]:
     """The state at step 0, and what provenance.json says of it: source and checksum of the whole.
 
     Compiles the initialiser only where something is left to the seed.
@@ -146,30 +146,30 @@ def start_state(machine: Machine, initial: Initial) -> tuple[State, dict[str, An
             fresh = flatten(variables)
             return {path: fresh[path] for path in initial.afresh}
 
-        drawn = draw(machine.network, machine.dataset.spec.image_shape, machine.config.seed, keep)
+        drawn = draw(setup.network, setup.dataset.spec.image_shape, setup.config.seed, keep)
         flat |= jax.device_get(drawn)
     variables = nest(flat, initial.like)
-    averaged = machine.config.average_decay > 0
-    state = first_state(variables["params"], variables["batch_stats"], machine.optimizer, averaged)
+    averaged = setup.config.average_decay > 0
+    state = first_state(variables["params"], variables["batch_stats"], setup.optimizer, averaged)
     return state, initial.source | {"sha256": checksum(flat)}
 
 
-def shapes(machine: Machine) -> dict[str, Any]:
+def shapes(setup: Setup) -> dict[str, Any]:
     """{"params", "batch_stats"} of the run's network, as `jax.ShapeDtypeStruct`.
 
     Raises:
       InputError: the network does not take images of the size of the data set's.
     """
-    return variable_shapes(machine.network, machine.dataset.spec.image_shape)
+    return variable_shapes(setup.network, setup.dataset.spec.image_shape)
 
 
 def fit(
-    machine: Machine, matched: Match, ours: Flat, what: str, new_head: bool, auxiliary: bool = False
+    setup: Setup, matched: Match, ours: Flat, what: str, new_head: bool, auxiliary: bool = False
 ) -> tuple[tuple[str, ...], str]:
     """Decide which of our arrays may be left to the seed, and refuse any other difference.
 
     Args:
-      machine: of the run.
+      setup: of the run.
       matched: what there is.
       ours: path -> shape of our variables.
       what: was read, for the message.
@@ -191,7 +191,7 @@ def fit(
         if absent:
             afresh += absent
             said.append(f"{', '.join(sorted(heads))} not there, drawn from the seed")
-    axes = class_axes(machine, ours) if new_head and (matched.misshaped or matched.missing) else {}
+    axes = class_axes(setup, ours) if new_head and (matched.misshaped or matched.missing) else {}
     if axes and _differ_in_classes_alone(matched, ours, axes):
         afresh += [path for path in axes if path not in afresh]
         names = ", ".join(path.removeprefix("params/") for path in axes)
@@ -199,7 +199,7 @@ def fit(
         sizes = sorted({misshaped[p].turned[axis] for p, axis in axes.items() if p in misshaped})
         there = f"{', '.join(map(str, sizes))} classes" if sizes else "none"
         said.append(
-            f"{names} drawn from the seed: {there} there, {machine.dataset.spec.num_classes} here"
+            f"{names} drawn from the seed: {there} there, {setup.dataset.spec.num_classes} here"
         )
     rest = matched._replace(
         missing={p: name for p, name in matched.missing.items() if p not in afresh},
@@ -209,13 +209,13 @@ def fit(
     return tuple(afresh), "; ".join(said)
 
 
-def class_axes(machine: Machine, ours: Flat) -> dict[str, int]:
+def class_axes(setup: Setup, ours: Flat) -> dict[str, int]:
     """Our paths whose shape follows the number of classes -> the axis that does.
 
     Found by building the network for one class more, so that no network has to declare its head.
     """
-    spec = machine.dataset.spec
-    other = networks.build(machine.config.model, spec.num_classes + 1, AXIS)
+    spec = setup.dataset.spec
+    other = networks.build(setup.config.model, spec.num_classes + 1, AXIS)
     more = flatten(variable_shapes(other, spec.image_shape))
     return {
         path: next(i for i, n in enumerate(leaf.shape) if n != more[path].shape[i])

@@ -15,7 +15,7 @@ from resinc.runs.lock import held
 from resinc.runs.init_from import InitFrom
 from resinc.runs.status import FOR_GOOD, read_status
 from resinc.train.distributed import processes
-from resinc.train.assemble import Machine
+from resinc.train.assemble import Setup
 from resinc.train.checkpoints.checkpoint import Checkpoints, checksum
 from resinc.train.start.initial import check_source, from_run
 from resinc.train.recording.outcome import Outcome
@@ -26,14 +26,14 @@ class Run(NamedTuple):
     """A run that is ready to go on; nothing of it is written yet.
 
     Attributes:
-      machine: of its config.
+      setup: of its config.
       folder: its workdir.
       start: what it goes on from.
       seconds: spent on it before.
       lock: of the folder, let go of when it is closed.
     """
 
-    machine: Machine
+    setup: Setup
     folder: Path
     start: Start
     seconds: float
@@ -42,7 +42,7 @@ class Run(NamedTuple):
 
 @contextlib.contextmanager
 def all_ready(
-    machines: Sequence[Machine], folders: Sequence[Path]
+    setups: Sequence[Setup], folders: Sequence[Path]
 ) -> Iterator[tuple[list[list[Run]], dict[Path, Outcome | InputError]]]:
     """Get each run ready; inside, their folders are locked.
 
@@ -53,9 +53,9 @@ def all_ready(
     runs: list[Run] = []
     ended: dict[Path, Outcome | InputError] = {}
     with contextlib.ExitStack() as locks:
-        for machine, folder in zip(machines, folders, strict=True):
+        for setup, folder in zip(setups, folders, strict=True):
             try:
-                ready = get_ready(machine, folder)
+                ready = get_ready(setup, folder)
             except InputError as error:
                 ended[folder] = error
                 continue
@@ -68,7 +68,7 @@ def all_ready(
         yield [[run for run in runs if run.start.step == step] for step in steps], ended
 
 
-def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
+def get_ready(setup: Setup, folder: Path) -> Run | Outcome:
     """Lock the folder and find where its run goes on; an outcome where it has ended already.
 
     Of several processes the first has the lock, and all get ready alike or not at all.
@@ -76,21 +76,21 @@ def get_ready(machine: Machine, folder: Path) -> Run | Outcome:
     Raises:
       InputError: the folder or the data cannot be used; nothing was changed.
     """
-    config = machine.config
+    config = setup.config
     source = init_from.typed(config.init_from, folder) if config.init_from else None
     if source:
         config = ConfigDict(config)
         config.init_from = init_from.relative(source, folder)
-        machine = machine._replace(config=config.lock())
+        setup = setup._replace(config=config.lock())
     with contextlib.ExitStack() as lock:
-        ready = processes.together(lambda: _find(machine, folder, source, lock), _same)
+        ready = processes.together(lambda: _find(setup, folder, source, lock), _same)
         return ready._replace(lock=lock.pop_all()) if isinstance(ready, Run) else ready
 
 
 def _find(
-    machine: Machine, folder: Path, source: InitFrom | None, lock: contextlib.ExitStack
+    setup: Setup, folder: Path, source: InitFrom | None, lock: contextlib.ExitStack
 ) -> Run | Outcome:
-    config = machine.config
+    config = setup.config
     if processes.is_first():
         lock.enter_context(held(folder))
     ignore = uncompared(config)
@@ -100,12 +100,12 @@ def _find(
     status = read_status(folder)
     if status.get("state") in FOR_GOOD:
         return Outcome(status["state"], status.get("step", 0), status.get("message", ""))
-    machine.dataset.read()
+    setup.dataset.read()
     own = Checkpoints(folder, read_only=True).steps()
     # What has a checkpoint of its own no longer needs what it started from.
-    initial = from_run(machine, source) if source and not own else None
-    start = find_start(machine, initial, folder, ignore)
-    return Run(machine, folder, start, status.get("seconds", 0.0), lock)
+    initial = from_run(setup, source) if source and not own else None
+    start = find_start(setup, initial, folder, ignore)
+    return Run(setup, folder, start, status.get("seconds", 0.0), lock)
 
 
 def _same(ready: Run | Outcome) -> str:

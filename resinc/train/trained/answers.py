@@ -22,7 +22,7 @@ def answers(trained: Trained, split: str) -> Answers:
     Raises:
       InputError: the network does not classify, or the split is empty.
     """
-    config = trained.machine.config
+    config = trained.setup.config
     if config.objective != "classify":
         raise InputError(f"objective {config.objective!r} has no classes: it does not classify")
     with trained.source(split) as source:

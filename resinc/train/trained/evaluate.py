@@ -32,12 +32,12 @@ def evaluate_folder(
       InputError: as `load_trained`; it has no such split, or there are no such crops.
     """
     trained = load_trained(folder, which, average)
-    config = trained.machine.config
+    config = trained.setup.config
     if crops > 1 and config.objective != "classify":
         raise InputError(f"{crops} crops: objective {config.objective!r} has no answer to average")
     with trained.source(*names, crops=crops) as source:
         names = names or tuple(name for name in ("validation", "test") if name in source.parts)
-        program = Program(trained.machine, source, trained.normalizer)
+        program = Program(trained.setup, source, trained.normalizer)
         weights = program.place(Weights(**trained.variables))
         # The batch that the device sees is as large as without crops.
         size = -(-config.eval_batch_size // crops)

@@ -53,9 +53,9 @@ def write_features(
     if out.suffix != ".npz":
         raise InputError(f"{str(out)!r} does not end in .npz")
     trained = load_trained(folder, which, average)
-    spec = trained.machine.dataset.spec
+    spec = trained.setup.dataset.spec
     # Written out: a scan swallows what is captured inside it.
-    section = ConfigDict(trained.machine.config.model.to_dict() | {"scan": False})
+    section = ConfigDict(trained.setup.config.model.to_dict() | {"scan": False})
     network = networks.build(section, spec.num_classes)
     variables = {name: unstack(tree) for name, tree in trained.variables.items()}
     there = module_shapes(network, variables, spec.image_shape)

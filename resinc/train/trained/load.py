@@ -12,7 +12,7 @@ from resinc.data.dataset import no_examples
 from resinc.data.source import Source
 from resinc.networks.variables import variable_shapes
 from resinc.runs.config import training_config
-from resinc.train.assemble import Machine, assemble
+from resinc.train.assemble import Setup, assemble
 from resinc.train.distributed.parallel import all_devices
 from resinc.train.checkpoints.restore import read_weights
 from resinc.weights.layouts import OWN
@@ -21,9 +21,9 @@ from resinc.weights.variables import flatten
 
 
 class Trained(NamedTuple):
-    """A network and its weights; what it was trained on is `machine.dataset`."""
+    """A network and its weights; what it was trained on is `setup.dataset`."""
 
-    machine: Machine
+    setup: Setup
     step: int  # Of the checkpoint.
     variables: dict[str, Any]  # {"params", "batch_stats"}, NumPy.
     normalizer: normalize.Normalizer  # Of the training split.
@@ -36,7 +36,7 @@ class Trained(NamedTuple):
           images: uint8 [b, h, w, c], of the data set.
         """
         prepared = normalize.prepare(images, self.normalizer)
-        return self.machine.network.apply(variables, prepared, train=False)
+        return self.setup.network.apply(variables, prepared, train=False)
 
     @contextlib.contextmanager
     def source(self, *names: str, crops: int = 1) -> Iterator[Source]:
@@ -49,8 +49,8 @@ class Trained(NamedTuple):
         Raises:
           InputError: one of them has no examples, or there are no such crops.
         """
-        config = self.machine.config
-        dataset, size = self.machine.dataset, config.batch_size
+        config = self.setup.config
+        dataset, size = self.setup.dataset, config.batch_size
         with contextlib.closing(dataset.source(config.seed, size, crops=crops)) as source:
             for name in names:
                 if name not in source.parts:
@@ -70,9 +70,9 @@ def load_trained(folder: Path, which: str, average: bool = False) -> Trained:
       InputError: no run or no such checkpoint there, its weights are damaged, not finite or of
         another network, there is no average, or its data is missing.
     """
-    machine = assemble(training_config(folder), all_devices())
+    setup = assemble(training_config(folder), all_devices())
     step, variables = read_weights(folder, which, average)
-    machine.dataset.read()
-    like = variable_shapes(machine.network, machine.dataset.spec.image_shape)
+    setup.dataset.read()
+    like = variable_shapes(setup.network, setup.dataset.spec.image_shape)
     refuse(match(OWN, flatten(variables), flatten(like)), flatten(like), f"{str(folder)!r}")
-    return Trained(machine, step, variables, machine.dataset.normalizer())
+    return Trained(setup, step, variables, setup.dataset.normalizer())

@@ -52,7 +52,7 @@ def serialized(trained: Trained) -> bytes:
         return trained.logits(trained.variables, images)
 
     (batch,) = export.symbolic_shape("b")
-    shape = (batch, *trained.machine.dataset.spec.image_shape)
+    shape = (batch, *trained.setup.dataset.spec.image_shape)
     images = jax.ShapeDtypeStruct(shape, jnp.uint8)
     program = export.export(jax.jit(logits), platforms=PLATFORMS)(images)
     return bytes(program.serialize())

@@ -67,8 +67,8 @@ def import_weights(
       InputError: the config, the file or the folder cannot be used, or the weights are not finite
         or do not fit the network; nothing was written.
     """
-    machine = assemble(config, all_devices())
-    like = shapes(machine)
+    setup = assemble(config, all_devices())
+    like = shapes(setup)
     ours = flatten(like)
     content = files.read(file, key)
     arrays = content.arrays
@@ -77,7 +77,7 @@ def import_weights(
     check_model(name, layout, config.model)
     what = f"{str(file)!r} in layout {name!r}"
     matched = match(layout, arrays, ours)
-    afresh, said = fit(machine, matched, ours, what, new_head, auxiliary=True)
+    afresh, said = fit(setup, matched, ours, what, new_head, auxiliary=True)
     _refuse_unusable(content, layout, ours, file)
     theirs = normalization.of_file(content.about, name, layout.normalize)
     config, note = (
@@ -88,10 +88,10 @@ def import_weights(
         "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "layout": name,
     }
-    state, source = start_state(machine, Initial(like, matched.found, afresh, said, source))
+    state, source = start_state(setup, Initial(like, matched.found, afresh, said, source))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     origin = provenance.collect(
-        {"name": config.data.name}, machine.replicas.count, parameters, count(machine)
+        {"name": config.data.name}, setup.replicas.count, parameters, count(setup)
     )
     origin["imported"] = source
     with held(folder):
