@@ -12,9 +12,9 @@ from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import ended
 from resinc.report.chart import THIN
+from resinc.report.colours import INK, NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import INK, NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import Metric, only
 from resinc.report.panels import Series, ends
 from resinc.report.rules import more_than_times

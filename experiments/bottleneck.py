@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from experiments.recipes import arm, chosen, classifier, recipe_of, report_of, tuned
 from resinc.launch.cell import Cell
 from resinc.report import Report, Row
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import TEST_ERROR, TRAINING_LOSS
 from resinc.report.panels import Series, ends
 from resinc.report.rules import less_than, more_than_times

@@ -25,9 +25,9 @@ from resinc.launch.cell import Cell
 from resinc.report import Report, Row
 from resinc.report.arms import Arm, ended, last_errors
 from resinc.report.chart import GRID_CAPTION, Grid, Panel
+from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide, interaction
-from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.metrics import GAP, TRAINING_ERROR, TRAINING_LOSS, Metric, digits
 from resinc.report.panels import Series, error_curves, final_errors
 from resinc.report.rules import less_than, more_than, more_than_times

@@ -18,9 +18,9 @@ from experiments.recipes import Network, Recipe, arm, classifier
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.metrics import Metric, only, probed
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times

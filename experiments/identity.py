@@ -15,9 +15,9 @@ from experiments.recipes import Network, arm, classifier, tuned
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
 from resinc.report.arms import Arm, ended
+from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times

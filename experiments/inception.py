@@ -10,9 +10,9 @@ from typing import Any
 from experiments.recipes import arm, chosen, classifier, recipe_of, report_of, tuned
 from resinc.launch.cell import Cell
 from resinc.report import Line, Panel, Report, Row
+from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.inference import counting_noise
 from resinc.report.metrics import TEST_ERROR, TRAINING_ERROR, Metric, only, probed
 from resinc.report.panels import Series, dots, ends, error_curves

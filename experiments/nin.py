@@ -11,9 +11,9 @@ from experiments.recipes import BEST, Network, chosen, recipe_of, report_of, tun
 from resinc.launch.cell import Cell
 from resinc.report import Panel, Report, Row
 from resinc.report.arms import Arm
+from resinc.report.colours import OTHERS
 from resinc.report.combine import Hypothesis
 from resinc.report.comparison import Comparison, decide
-from resinc.report.colours import OTHERS
 from resinc.report.metrics import GAP, TEST_ERROR
 from resinc.report.panels import Series, dots, ends
 from resinc.report.rules import more_than

@@ -55,8 +55,7 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
     members = configs if cells > 1 else ()
     program = Program(setup, source, normalize.configured(images, config.data), members)
     states = (
-        init_state(setup.network, setup.optimizer, spec.image_shape, each.seed)
-        for each in configs
+        init_state(setup.network, setup.optimizer, spec.image_shape, each.seed) for each in configs
     )
     return program, source, program.place(*states)
 

@@ -20,9 +20,9 @@ from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
 from resinc.runs.config import config_differences
+from resinc.runs.init_from import InitFrom, relative
 from resinc.runs.log import last_words, log_path
 from resinc.runs.queue import read_ticket
-from resinc.runs.init_from import InitFrom, relative
 from resinc.runs.status import EXIT_DIVERGED, CellState, read_status, state_of, write_failure
 from resinc.runs.sweep import write_plan
 from resinc.stop_signals import SIGNALS

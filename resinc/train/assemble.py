@@ -19,9 +19,9 @@ from resinc.ops.loss import OBJECTIVES
 from resinc.probes import check_probes
 from resinc.registry import lookup
 from resinc.train.compiled.members import check_alike
+from resinc.train.distributed.parallel import AXIS, Replicas, make_replicas
 from resinc.train.replica.micro_batches import check_micro_batches
 from resinc.train.replica.optimizer import Schedule, make_optimizer, make_schedule
-from resinc.train.distributed.parallel import AXIS, Replicas, make_replicas
 from resinc.xla import check_sums
 
 
@@ -87,9 +87,7 @@ def assemble_alike(configs: Sequence[ConfigDict]) -> list[Setup]:
     setups = [assemble(config) for config in configs]
     # Each split is then read once.
     datasets = {setup.config.data.split_seed: setup.dataset for setup in setups}
-    return [
-        setup._replace(dataset=datasets[setup.config.data.split_seed]) for setup in setups
-    ]
+    return [setup._replace(dataset=datasets[setup.config.data.split_seed]) for setup in setups]
 
 
 # One object for equal sections: what JAX traces and compiles of them, it keeps under the object.

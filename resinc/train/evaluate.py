@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from resinc.data.source import Source
-from resinc.train.replica.average import Weights
 from resinc.train.compiled.members import evaluation, member
 from resinc.train.compiled.program import Program
+from resinc.train.replica.average import Weights
 from resinc.train.replica.state import State
 from resinc.train.replica.step import Sums
 

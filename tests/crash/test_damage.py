@@ -11,8 +11,8 @@ from resinc.cli import main
 from resinc.errors import InputError
 from resinc.runs.provenance import read_provenance
 from resinc.train.checkpoints.checkpoint import checksum
-from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
+from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import assert_same_end, config
 
 pytestmark = pytest.mark.crash("checkpoint or other file cut, changed or missing")

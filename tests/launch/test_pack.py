@@ -151,7 +151,7 @@ def test_a_pack_of_less_than_one_is_refused(tmp_path):
 
 def test_a_pack_of_several_processes_is_refused(played, tmp_path, monkeypatch):
     monkeypatch.setattr(Played, "processes", 2)
-    with pytest.raises(InputError, match="--pack=2 trains cells in one process.*a job has 2"):
+    with pytest.raises(InputError, match=r"--pack=2 trains cells in one process.*a job has 2"):
         played(seeds(2), tmp_path / "root", 2)
     assert not (tmp_path / "root").exists()
     assert len(played(seeds(2), tmp_path / "root", 1).done) == 2

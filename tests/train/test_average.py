@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from resinc.cli import main
+from resinc.train.loop import train
 from resinc.train.replica import average
 from resinc.train.trained.evaluate import evaluate_folder
-from resinc.train.loop import train
 from tests.train.runs import config, final_state, metrics
 
 SETTINGS = {"average_decay": 0.5, "eval_every_steps": 2, "checkpoint_every_steps": 2}

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from resinc.train.loop import train
 from resinc.train.replica import finite
 from resinc.train.replica.finite import PARTS, name_parts, nonfinite_parts
-from resinc.train.loop import train
 from tests.train.runs import config
 
 pytestmark = pytest.mark.usefixtures("older_emitters")

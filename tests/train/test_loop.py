@@ -13,9 +13,9 @@ from resinc.runs.correct import read_correct
 from resinc.runs.lock import held
 from resinc.runs.provenance import read_provenance
 from resinc.train.assemble import assemble
-from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
 from resinc.train.replica.state import init_state
+from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import config, final_state, metrics
 
 pytestmark = pytest.mark.usefixtures("older_emitters")

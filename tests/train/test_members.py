@@ -8,10 +8,10 @@ from resinc import data
 from resinc.data import normalize
 from resinc.data.source import Resident
 from resinc.errors import InputError
-from resinc.train.compiled import members, program
 from resinc.train.assemble import assemble
-from resinc.train.evaluate import evaluate, evaluate_members
+from resinc.train.compiled import members, program
 from resinc.train.compiled.program import Program
+from resinc.train.evaluate import evaluate, evaluate_members
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 

@@ -8,8 +8,8 @@ import pytest
 from resinc.train.recording import progress
 from resinc.train.recording.progress import Meter, Pace
 from resinc.train.recording.recorder import Recorder
-from resinc.train.start.find import Start
 from resinc.train.replica.step import Report
+from resinc.train.start.find import Start
 from tests.train.runs import config
 
 

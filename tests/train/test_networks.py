@@ -20,8 +20,8 @@ from resinc.networks.options import block_of, layers_of
 from resinc.networks.paths import stack, unstack
 from resinc.networks.stage import Stage
 from resinc.ops.layers import Layers
-from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.distributed.parallel import Replicas
+from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.replica.state import State, init_state
 from resinc.train.replica.step import make_train_step
 

@@ -18,10 +18,10 @@ from resinc.runs.lock import is_held
 from resinc.runs.pack import PackedRun, write_pack
 from resinc.runs.status import CellState, read_status, state_of
 from resinc.train import loop
-from resinc.train.compiled import members
-from resinc.train.recording import recorders
 from resinc.train.checkpoints.checkpoint import Checkpoints
+from resinc.train.compiled import members
 from resinc.train.loop import train, train_members
+from resinc.train.recording import recorders
 from resinc.train.recording.outcome import Diverged, Outcome
 from resinc.train.start import ready
 from tests.conftest import CACHE

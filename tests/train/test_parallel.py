@@ -11,8 +11,8 @@ from configs import base
 from resinc import networks
 from resinc.data.source import Batch
 from resinc.errors import InputError
-from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.distributed.parallel import AXIS, Replicas, _sum_in_order, make_replicas
+from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.replica.state import init_state
 from resinc.train.replica.step import make_eval_step, make_train_step
 

@@ -12,8 +12,8 @@ import pytest
 from resinc.cli import main
 from resinc.errors import InputError
 from resinc.train.distributed.cluster import Members, check, own_gpus
-from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
+from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import config, final_state, metrics
 from tests.train.several import ends, start
 

@@ -10,8 +10,8 @@ from resinc import data
 from resinc.data import normalize
 from resinc.data.source import Resident
 from resinc.train.assemble import assemble
-from resinc.train.evaluate import evaluate
 from resinc.train.compiled.program import Program
+from resinc.train.evaluate import evaluate
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 

@@ -11,9 +11,9 @@ from resinc.data.source import Resident
 from resinc.errors import InputError
 from resinc.ops.loss import cross_entropy, training_objective
 from resinc.train.assemble import assemble
-from resinc.train.replica.micro_batches import mean_over_parts
-from resinc.train.distributed.parallel import Replicas
 from resinc.train.compiled.program import Program
+from resinc.train.distributed.parallel import Replicas
+from resinc.train.replica.micro_batches import mean_over_parts
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 

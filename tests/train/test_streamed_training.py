@@ -9,8 +9,8 @@ from resinc.data.normalize import normalizer
 from resinc.data.streamed import Streamed
 from resinc.data.view import EvaluationView, TrainingView
 from resinc.train.assemble import assemble
-from resinc.train.evaluate import evaluate
 from resinc.train.compiled.program import Program
+from resinc.train.evaluate import evaluate
 from resinc.train.replica.state import init_state
 from tests.data.pictures import folder
 from tests.train.runs import config

@@ -9,8 +9,8 @@ from jax import export
 from resinc import data
 from resinc.cli import main
 from resinc.errors import InputError
-from resinc.train.trained.features import write_features
 from resinc.train.loop import train
+from resinc.train.trained.features import write_features
 from resinc.train.trained.load import load_trained
 from tests.train.runs import config
 

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 from resinc.cli import main
 from resinc.errors import InputError
 from resinc.train.checkpoints.checkpoint import Checkpoints
-from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.loop import train
+from resinc.train.trained.evaluate import evaluate_folder
 from resinc.train.trained.transfer import export_weights, import_weights
 from resinc.weights.finite import refuse_non_finite
 from tests.train.runs import config, final_state, flags

@@ -10,9 +10,9 @@ import pytest
 
 from resinc.data import DATASETS
 from resinc.errors import InputError
-from resinc.train.start import initial
 from resinc.train.assemble import assemble
 from resinc.train.loop import train
+from resinc.train.start import initial
 from resinc.weights.variables import checksum
 from tests.train.runs import config, final_state, metrics
 from tests.weights import imported

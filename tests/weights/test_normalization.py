@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 from resinc.cli import main
 from resinc.config import from_json
 from resinc.train.assemble import assemble
+from resinc.train.replica.state import draw
 from resinc.train.start.initial import from_run
 from resinc.train.start.normalization import adopt, of_config, of_file
-from resinc.train.replica.state import draw
 from resinc.train.trained.transfer import export_weights
 from resinc.weights.layouts import LAYOUTS
 from resinc.weights.match import convert

@@ -16,8 +16,8 @@ from resinc.errors import InputError
 HEARTBEAT_SECONDS = 30
 # For all processes to be there: a scheduler may start the last one minutes after the first.
 START_SECONDS = 300
-# How many processes SLURM or Open MPI started of a command. SLURM's is of a step: in the script of a
-# job, and for a job's only task, one process is all there is.
+# How many processes SLURM or Open MPI started of a command. SLURM's is of a step: in the script of
+# a job, and for a job's only task, one process is all there is.
 _STARTED = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 
 

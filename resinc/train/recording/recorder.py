@@ -24,19 +24,19 @@ from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
 from resinc.runs.unusable import read_unusable, write_unusable
 from resinc.train import due
-from resinc.train.compiled import members
 from resinc.train.checkpoints.checkpoint import Checkpoints
-from resinc.train.evaluate import Result
-from resinc.train.replica.finite import name_parts
+from resinc.train.checkpoints.restore import set_aside, unreadable_scores
+from resinc.train.compiled import members
 from resinc.train.distributed.processes import is_first, several, wait_for_all
+from resinc.train.evaluate import Result
 from resinc.train.recording.outcome import Diverged, Outcome
 from resinc.train.recording.progress import Meter, Pace, RunProgress
 from resinc.train.recording.provenance import with_kernels
-from resinc.train.checkpoints.restore import set_aside, unreadable_scores
-from resinc.train.start.find import Start
+from resinc.train.recording.writer import MetricsWriter
+from resinc.train.replica.finite import name_parts
 from resinc.train.replica.state import State
 from resinc.train.replica.step import Report
-from resinc.train.recording.writer import MetricsWriter
+from resinc.train.start.find import Start
 
 # Of the time, from which on it is worth to do something about it.
 _INPUT_BOUND = 0.1

@@ -13,10 +13,10 @@ from resinc.data.mix import mix as mix_pairs
 from resinc.data.source import Batch
 from resinc.ops.loss import OBJECTIVES, Objective, classify, mean_answer, misses
 from resinc.probes.gradients import norms, relative_updates
+from resinc.train.distributed.parallel import Replicas
 from resinc.train.replica import average
 from resinc.train.replica.finite import nonfinite_parts
 from resinc.train.replica.micro_batches import mean_over_parts
-from resinc.train.distributed.parallel import Replicas
 from resinc.train.replica.state import State, Window
 
 # Of these five answers are half of all.

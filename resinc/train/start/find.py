@@ -10,11 +10,11 @@ from resinc import config as config_file
 from resinc.data.spec import DATASETS
 from resinc.errors import InputError
 from resinc.runs.provenance import read_origin, starts_of
-from resinc.train.recording import provenance
 from resinc.train.assemble import Setup, count
-from resinc.train.start.initial import Initial, start_state
 from resinc.train.checkpoints.restore import Resumed, newest_whole
+from resinc.train.recording import provenance
 from resinc.train.replica.state import State, init_state
+from resinc.train.start.initial import Initial, start_state
 
 
 class Start(NamedTuple):

@@ -10,16 +10,16 @@ from resinc.errors import InputError
 from resinc.networks.variables import variable_shapes
 from resinc.runs import init_from
 from resinc.runs.config import training_config
+from resinc.runs.init_from import InitFrom
 from resinc.runs.provenance import read_origin
 from resinc.runs.shape import fits
-from resinc.runs.init_from import InitFrom
-from resinc.train.start import normalization
 from resinc.train.assemble import Setup
 from resinc.train.checkpoints.checkpoint import Checkpoints
-from resinc.train.start.grow import identity_blocks
-from resinc.train.distributed.parallel import AXIS
 from resinc.train.checkpoints.restore import read_weights
+from resinc.train.distributed.parallel import AXIS
 from resinc.train.replica.state import State, draw, first_state
+from resinc.train.start import normalization
+from resinc.train.start.grow import identity_blocks
 from resinc.weights.layouts import OWN
 from resinc.weights.match import Match, match, refuse
 from resinc.weights.variables import Flat, checksum, flatten, nest
@@ -115,9 +115,7 @@ def check_source(source: InitFrom, workdir: Path) -> bool:
     return True
 
 
-def _extra(
-    setup: Setup, matched: Match, there: Flat, ours: Flat
-) -> tuple[Flat, tuple[str, ...]]:
+def _extra(setup: Setup, matched: Match, there: Flat, ours: Flat) -> tuple[Flat, tuple[str, ...]]:
     """Arrays of blocks that the other network has not, and paths of theirs that the seed draws."""
     extra = setup.config.init_extra
     if not extra:

@@ -11,15 +11,15 @@ from resinc import config as config_file
 from resinc.errors import InputError
 from resinc.runs import init_from
 from resinc.runs.config import check_config, uncompared
-from resinc.runs.lock import held
 from resinc.runs.init_from import InitFrom
+from resinc.runs.lock import held
 from resinc.runs.status import FOR_GOOD, read_status
-from resinc.train.distributed import processes
 from resinc.train.assemble import Setup
 from resinc.train.checkpoints.checkpoint import Checkpoints, checksum
-from resinc.train.start.initial import check_source, from_run
+from resinc.train.distributed import processes
 from resinc.train.recording.outcome import Outcome
 from resinc.train.start.find import Start, find_start
+from resinc.train.start.initial import check_source, from_run
 
 
 class Run(NamedTuple):

@@ -13,8 +13,8 @@ from resinc.data.source import Source
 from resinc.networks.variables import variable_shapes
 from resinc.runs.config import training_config
 from resinc.train.assemble import Setup, assemble
-from resinc.train.distributed.parallel import all_devices
 from resinc.train.checkpoints.restore import read_weights
+from resinc.train.distributed.parallel import all_devices
 from resinc.weights.layouts import OWN
 from resinc.weights.match import match, refuse
 from resinc.weights.variables import flatten

@@ -15,13 +15,13 @@ from resinc.runs.config import training_config, write_config
 from resinc.runs.lock import held, is_of_lock
 from resinc.runs.provenance import write_origin
 from resinc.runs.status import write_status
-from resinc.train.recording import provenance
-from resinc.train.start import normalization
 from resinc.train.assemble import assemble, count
 from resinc.train.checkpoints.checkpoint import Checkpoints
-from resinc.train.start.initial import Initial, fit, shapes, start_state
-from resinc.train.distributed.parallel import all_devices
 from resinc.train.checkpoints.restore import read_weights
+from resinc.train.distributed.parallel import all_devices
+from resinc.train.recording import provenance
+from resinc.train.start import normalization
+from resinc.train.start.initial import Initial, fit, shapes, start_state
 from resinc.weights import files
 from resinc.weights.finite import refuse_non_finite
 from resinc.weights.layout import KERAS, Layout, check_model
