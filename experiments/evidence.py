@@ -54,7 +54,8 @@ STAGES = {
         Stage("degradation"),  # At every depth and rate: most of the time.
     ),
     "cifar10": (
-        Stage("gradient", lambda labels: "start" in labels or "early" in labels),
+        Stage("gradient", lambda labels: "start" in labels),  # One step each; all seeds of it.
+        Stage("gradient", lambda labels: "early" in labels),
         Stage("degradation", lambda labels: labels["depth"] in (20, 56)),
         Stage("gradient"),
         Stage("identity", lambda labels: "grown" in labels),
