@@ -22,6 +22,7 @@ ALL = CASES | gpu.CASES
 LINE = {"benchmark": "step", "case": "x", "cores": 1}
 
 
+@pytest.mark.slow  # Two processes, and one for each library that is compared.
 def test_a_tiny_step_is_compared_and_the_second_time_taken_from_the_file(tmp_path):
     command = [
         sys.executable,

@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 
 from experiments import evidence
 from experiments.evidence import Plan
@@ -29,6 +30,7 @@ def carried(place):
     cut(place / "whole", f"cifar10/{spec.version}/{arrays.FILE}", place / "pieces", 100_000)
 
 
+@pytest.mark.slow
 def test_seeds_are_trained_in_one_program_and_once(tmp_path, monkeypatch):
     carried(tmp_path)
     monkeypatch.setattr(carry, "PIECES", tmp_path / "pieces")
