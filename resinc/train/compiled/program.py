@@ -128,12 +128,12 @@ def _training(parts: _Parts) -> tuple[Callable, Callable]:
             replicas,
             mine.seed,
             config.log_every_steps,
-            config.model.auxiliary_weight,
-            config.log_gradients,
-            training_objective(config.objective, config.label_smoothing),
-            functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
-            config.micro_batches,
-            config.average_decay,
+            auxiliary_weight=config.model.auxiliary_weight,
+            log_gradients=config.log_gradients,
+            objective=training_objective(config.objective, config.label_smoothing),
+            mix=functools.partial(mix.mix, mixup=config.data.mixup, cutmix=config.data.cutmix),
+            micro_batches=config.micro_batches,
+            average_decay=config.average_decay,
         )
         return step(state, gather(held, moved))
 

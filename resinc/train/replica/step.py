@@ -75,38 +75,19 @@ def make_train_step(
     besides; the loss that is reported is that of the network's own output.
     """
 
+    gradient = _make_gradient(network, objective, auxiliary_weight)
+
     def train_step(state: State, batch: Batch) -> tuple[State, Report]:
         key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), state.step)
         images = augment(batch.image, batch.id, key)
         mixed = mix(images, batch.label, batch.id, key)
         own_key, own_params = replicas.own_key(key), replicas.vary(state.params)
 
-        def gradient(part: Any, number: jax.Array) -> Any:
-            images, labels = part
-            dropout_key = own_key if micro_batches == 1 else jax.random.fold_in(own_key, number)
+        def of_part(part: Any, number: jax.Array) -> Any:
+            part_key = own_key if micro_batches == 1 else jax.random.fold_in(own_key, number)
+            return gradient(own_params, state.batch_stats, *part, part_key)
 
-            def loss_of(params: Any) -> tuple[jax.Array, Any]:
-                outputs, updates = network.apply(
-                    {"params": params, "batch_stats": state.batch_stats},
-                    images,
-                    train=True,
-                    mutable=["batch_stats", "auxiliary"],
-                    rngs={"dropout": dropout_key},
-                )
-
-                def mean_score(outputs: Any) -> Any:
-                    score = expected(lambda each: objective.score(outputs, images, each), labels)
-                    return jax.tree.map(jnp.mean, score)
-
-                loss, error = mean_score(outputs)
-                others = jax.tree.leaves(updates.get("auxiliary", {}))
-                total = loss + sum(auxiliary_weight * mean_score(other).loss for other in others)
-                return total, (loss, error, updates.get("batch_stats", {}))
-
-            (_, aux), grads = jax.value_and_grad(loss_of, has_aux=True)(own_params)
-            return grads, *aux
-
-        grads, loss, error, batch_stats = mean_over_parts(gradient, mixed, micro_batches, replicas)
+        grads, loss, error, batch_stats = mean_over_parts(of_part, mixed, micro_batches, replicas)
         # Running statistics are averages of averages: taking the mean over replicas now or only
         # before an evaluation is the same number, and so the state is the same everywhere.
         grads, batch_stats, loss, error = replicas.mean((grads, batch_stats, loss, error))
@@ -135,6 +116,42 @@ def make_train_step(
         return new, report
 
     return train_step
+
+
+def _make_gradient(
+    network: nn.Module, objective: Objective, auxiliary_weight: float
+) -> Callable[..., tuple[Any, jax.Array, jax.Array, Any]]:
+    """Return `gradient(params, batch_stats, images, labels, dropout key)`.
+
+    It gives (gradient of the mean loss and of what `auxiliary_weight` adds to it, mean loss, mean
+    error, new batch_stats); labels are as `mix` gave them.
+    """
+
+    def gradient(
+        params: Any, batch_stats: Any, images: jax.Array, labels: Any, key: jax.Array
+    ) -> tuple[Any, jax.Array, jax.Array, Any]:
+        def loss_of(params: Any) -> tuple[jax.Array, Any]:
+            outputs, updates = network.apply(
+                {"params": params, "batch_stats": batch_stats},
+                images,
+                train=True,
+                mutable=["batch_stats", "auxiliary"],
+                rngs={"dropout": key},
+            )
+
+            def mean_score(outputs: Any) -> Any:
+                score = expected(lambda each: objective.score(outputs, images, each), labels)
+                return jax.tree.map(jnp.mean, score)
+
+            loss, error = mean_score(outputs)
+            others = jax.tree.leaves(updates.get("auxiliary", {}))
+            total = loss + sum(auxiliary_weight * mean_score(other).loss for other in others)
+            return total, (loss, error, updates.get("batch_stats", {}))
+
+        (_, (loss, error, new)), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
+        return grads, loss, error, new
+
+    return gradient
 
 
 def _extend(

@@ -1,6 +1,6 @@
 """Where a run starts: its own newest checkpoint, another run's weights, or the seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,54 +50,61 @@ def find_start(
       InputError: the checkpoints there are damaged, of another run, or of another number of
         replicas.
     """
-    config, dataset = setup.config, setup.dataset
-    before = read_origin(folder)
-    resumed = None
+    config, before = setup.config, read_origin(folder)
     if initial:
         state, source = start_state(setup, initial)
-        before |= {"init_from": source}
-        said = [initial.said]
-    else:
-        shape, averaged = dataset.spec.image_shape, config.average_decay > 0
-        state = init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
-        said = []
-        resumed = newest_whole(
-            folder, state, config_file.to_dict(config), dataset.provenance(), ignore
-        )
-    about: dict[str, Any] = {}
-    if resumed:
-        state = resumed.state
-        about["step"] = int(state.step)
-        said = [f"resumed at step {int(state.step)} of {config.steps}"]
-        changed = replica_change(setup, resumed)
-        if changed:
-            about["replicas_before"] = changed
-        if resumed.damaged:
-            about["damaged_checkpoints"] = {str(s): why for s, why in resumed.damaged.items()}
-            said += [
-                f"checkpoint {step} cannot be read ({why}): moved to {folder / 'damaged'}"
-                for step, why in sorted(resumed.damaged.items())
-            ]
+        return _start(setup, state, before | {"init_from": source}, [initial.said])
+    shape, averaged = setup.dataset.spec.image_shape, config.average_decay > 0
+    state = init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
+    data = setup.dataset.provenance()
+    resumed = newest_whole(folder, state, config_file.to_dict(config), data, ignore)
+    if resumed is None:
+        return _start(setup, state, before, [])
+    step, damaged = int(resumed.state.step), resumed.damaged
+    about: dict[str, Any] = {"step": step}
+    if changed := replica_change(setup, resumed):
+        about["replicas_before"] = changed
+    if damaged:
+        about["damaged_checkpoints"] = {str(number): why for number, why in damaged.items()}
+    said = [f"resumed at step {step} of {config.steps}"]
+    said += [
+        f"checkpoint {number} cannot be read ({why}): moved to {folder / 'damaged'}"
+        for number, why in sorted(damaged.items())
+    ]
+    # What a checkpoint knows, where the file was lost.
+    before = before or resumed.provenance
+    return _start(setup, resumed.state, before, said, damaged, about)
+
+
+def _start(
+    setup: Setup,
+    state: State,
+    before: Mapping[str, Any],
+    said: Sequence[str],
+    damaged: Mapping[int, str] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Start:
+    """`before`: the provenance until now; `about`: what else there is to say of this start."""
+    dataset, config = setup.dataset, setup.config
     if config.data.name not in DATASETS:  # The recipe cannot know how many images there are.
         spec = dataset.spec
         size = spec.train_size - spec.validation_size
-        said.append(
+        said = [
+            *said,
             f"{size:,} images of {spec.num_classes:,} classes to train on, {spec.test_size:,} to "
-            f"test: {config.steps * config.batch_size / size:,.1f} epochs"
-        )
+            f"test: {config.steps * config.batch_size / size:,.1f} epochs",
+        ]
     origin = provenance.collect(
         dataset.provenance(),
         setup.replicas.count,
         sum(leaf.size for leaf in jax.tree.leaves(state.params)),
         count(setup),
-        # What a checkpoint knows, where the file was lost.
-        before=before or (resumed.provenance if resumed else {}),
-        **about,
+        before=before,
+        **(about or {}),
     )
     # Of how many classes chance is, a report asks of a run that diverged.
     origin["classes"] = dataset.spec.num_classes
-    damaged = resumed.damaged if resumed else {}
-    return Start(state, int(state.step), origin, damaged, tuple(said))
+    return Start(state, int(state.step), origin, dict(damaged or {}), tuple(said))
 
 
 def replica_change(setup: Setup, resumed: Resumed) -> int:
