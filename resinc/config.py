@@ -201,9 +201,9 @@ def _run_recipe(path: str, arg: str | None) -> ConfigDict:
     except KeyError:
         raise InputError(f"{path!r} is no recipe: it defines no get_config()") from None
     except Exception as error:  # Whatever the user's file raises while it is read.
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"recipe {path!r} does not load: {type(error).__name__}: {said}"
+            f"recipe {path!r} does not load: {type(error).__name__}: {reason}"
         ) from error
     given = [] if arg is None else [arg]
     try:
@@ -219,8 +219,8 @@ def _run_recipe(path: str, arg: str | None) -> ConfigDict:
     except InputError as error:
         raise InputError(f"recipe {path!r}: {error}") from None
     except Exception as error:  # Whatever the user's code raises.
-        said = " ".join(str(error).split())
-        raise InputError(f"recipe {path!r}: {type(error).__name__}: {said}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"recipe {path!r}: {type(error).__name__}: {reason}") from error
     if not isinstance(config, ConfigDict):
         raise InputError(
             f"recipe {path!r}: get_config() returned {type(config).__name__}, not a ConfigDict"

@@ -74,14 +74,14 @@ def peak_of(device: str, precision: str) -> float:
 
 def aims(lines: Iterable[Line]) -> list[str]:
     """What was aimed at, and the best that was measured."""
-    said = []
+    verdicts = []
     for case, wanted in IMAGES_PER_SECOND.items():
         speeds = [images_per_second(a) for a in lines if (a["case"], a["side"]) == (case, "ours")]
         if speeds:
             best = max(speeds)
             met = "met" if best >= wanted else "not met"
-            said.append(f"{case}: {best:,.0f} images/s at best, {wanted:,} aimed at, {met}")
-    return said
+            verdicts.append(f"{case}: {best:,.0f} images/s at best, {wanted:,} aimed at, {met}")
+    return verdicts
 
 
 def markdown(lines: list[Line]) -> str:

@@ -37,9 +37,9 @@ def run_train(args: argparse.Namespace, overrides: list[str]) -> int:
     with processes.ending_together(args.heartbeat):
         processes.introduce()
         outcome = train(config, args.workdir, args.profile or 0)
-    said, status = ending(outcome, args.workdir, "the same command goes on from there")
+    message, status = ending(outcome, args.workdir, "the same command goes on from there")
     if processes.is_first():
-        print(said, file=sys.stderr if status else sys.stdout)
+        print(message, file=sys.stderr if status else sys.stdout)
     return status
 
 
@@ -64,14 +64,14 @@ def run_pack(args: argparse.Namespace, rest: list[str]) -> int:
     status = 0
     for run, end in zip(runs, train_members(configs, [r.folder for r in runs]), strict=True):
         if isinstance(end, InputError):
-            said, code = f"resinc: {end}", EXIT_INPUT
+            message, code = f"resinc: {end}", EXIT_INPUT
         else:
-            said, code = ending(end, run.folder, "goes on from there")
+            message, code = ending(end, run.folder, "goes on from there")
         # What stopped all of them counts before what became of one, and a refusal before a result.
         status = max(status, code, key=lambda code: (code >= 128, code == EXIT_INPUT, code))
-        print(f"{run.folder.name}  {said}")
+        print(f"{run.folder.name}  {message}")
         with contextlib.suppress(OSError), append_log(run.folder) as log:
-            print(said, file=log)
+            print(message, file=log)
     return status
 
 
@@ -127,7 +127,7 @@ def run_import(args: argparse.Namespace, overrides: list[str]) -> int:
         f"imported {moved.arrays} arrays ({moved.parameters:,} parameters) in layout "
         f"{moved.layout}: {show(args.workdir)}"
     )
-    for line in filter(None, (moved.said, *moved.notes)):
+    for line in filter(None, (moved.message, *moved.notes)):
         print(line)
     return 0
 

@@ -52,9 +52,9 @@ def check_platform() -> None:
     try:
         jax.devices()
     except Exception as error:  # Each platform fails in its own way, CUDA in a bare assertion.
-        said = " ".join(str(error).split()) or "this JAX was installed without it"
+        reason = " ".join(str(error).split()) or "this JAX was installed without it"
         named = os.environ["JAX_PLATFORMS"]
-        raise InputError(f"JAX_PLATFORMS={named!r} gives no device: {said}") from None
+        raise InputError(f"JAX_PLATFORMS={named!r} gives no device: {reason}") from None
 
 
 def check_platform_apart() -> None:
@@ -68,5 +68,5 @@ def check_platform_apart() -> None:
         [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace"
     )
     if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2]
-        raise InputError(said.removeprefix("resinc.errors.InputError: "))
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise InputError(reason.removeprefix("resinc.errors.InputError: "))

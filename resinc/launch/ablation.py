@@ -182,18 +182,18 @@ def read_axis(text: str, values: Mapping[str, Any], recipe: str) -> Axis:
     Raises:
       InputError: quotes the axis and what is wrong with it.
     """
-    name, equals, said = text.partition("=")
+    name, equals, typed = text.partition("=")
     name = name.strip()
-    if not equals or not name or not said.strip():
+    if not equals or not name or not typed.strip():
         raise InputError(
             f"axis {text!r} is not NAME=VALUE,VALUE, for example model.depth=20,56 or, in a random "
             "search, optimizer.lr=log:0.001..1"
         )
     argument = name not in values and "." not in name
-    scale, colon, ends = said.partition(":")
+    scale, colon, ends = typed.partition(":")
     if colon and scale in RANGES and ".." in ends:
         return _range(text, name, scale, ends, None if argument else values.get(name))
-    items = _items(said)
+    items = _items(typed)
     if argument:
         read = [assignment.convert(item, ())[0] for item in items]
         _check_argument(text, name, items, values, recipe)
@@ -218,11 +218,11 @@ def _check_argument(
             ) from None
 
 
-def _range(text: str, name: str, scale: str, said: str, like: Any) -> Axis:
+def _range(text: str, name: str, scale: str, ends: str, like: Any) -> Axis:
     if isinstance(like, bool) or not isinstance(like, int | float):
         raise InputError(f"axis {text!r}: {name} takes no number, so it has no range")
     try:
-        low, high = (assignment.convert(end, like) for end in said.split(".."))
+        low, high = (assignment.convert(end, like) for end in ends.split(".."))
     except ValueError:
         raise InputError(
             f"axis {text!r} is not {name}={scale}:LOW..HIGH, each {assignment.noun(like)}"

@@ -126,8 +126,8 @@ def calibrate(work: Sequence[Work], make: Callable[[Path], Launcher]) -> Rate:
         make(Path(folder)).submit([job], _Silent())
         speeds = [x.get("images_per_second", 0.0) for x in read_timing(workdir)]
         if not speeds:
-            said = last_words(workdir) or "it said nothing"
-            return Rate(0.0, f"a calibration of {tried.cell.name} ended without one: {said}")
+            words = last_words(workdir) or "it said nothing"
+            return Rate(0.0, f"a calibration of {tried.cell.name} ended without one: {words}")
     return Rate(
         speeds[-1] * tried.multiply_adds,
         f"a calibration of {CALIBRATION_STEPS} steps of {tried.cell.name}, without compilation and "
@@ -173,14 +173,14 @@ def summary(work: Sequence[Work], rate: Rate, workers: int) -> list[str]:
     ended = [w for w in work if w.ended]
     left = sum(w.left for w in work)
     runs = "1 run" if workers == 1 else f"{workers} runs"
-    said = f"{len(ended)} of {len(work)} cells done"
-    said += f"; {left:.3g} multiply-adds left (forwards, over all images)"
+    progress = f"{len(ended)} of {len(work)} cells done"
+    progress += f"; {left:.3g} multiply-adds left (forwards, over all images)"
     if not rate.value:
-        return [said, f"no estimate of the time: {rate.source}"]
+        return [progress, f"no estimate of the time: {rate.source}"]
     # The last runs leave workers idle, so no sweep is shorter than its longest cell.
     wall = max(left / workers, max((w.left for w in work), default=0.0)) / rate.value
     return [
-        f"{said}: {span(left / rate.value)} of one run, {span(wall)} with {runs} at a time",
+        f"{progress}: {span(left / rate.value)} of one run, {span(wall)} with {runs} at a time",
         f"rate: {rate.value:.3g} multiply-adds a second, {rate.source}",
     ]
 

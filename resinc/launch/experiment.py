@@ -29,9 +29,9 @@ def load_experiment(path: str | Path) -> types.ModuleType:
     try:
         module = _import(place)
     except Exception as error:  # Whatever the user's file raises while it is read.
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"experiment {path!r} does not load: {type(error).__name__}: {said}"
+            f"experiment {path!r} does not load: {type(error).__name__}: {reason}"
         ) from error
     for function in ("sweep", "report"):
         if not callable(getattr(module, function, None)):

@@ -91,15 +91,15 @@ def read_end(job: str) -> int | None:
 
 def parse_end(text: str) -> int | None:
     """What `scontrol show job` prints."""
-    said = dict(re.findall(r"\b(JobState|ExitCode)=(\S+)", text))
-    state = said.get("JobState", "")
+    fields = dict(re.findall(r"\b(JobState|ExitCode)=(\S+)", text))
+    state = fields.get("JobState", "")
     if state in ("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE", "NODE_FAIL", "BOOT_FAIL"):
         return -signal.SIGTERM
     if state == "OUT_OF_MEMORY":
         return -signal.SIGKILL
-    if "ExitCode" not in said:
+    if "ExitCode" not in fields:
         return None
-    status, number = (int(part) for part in said["ExitCode"].split(":"))
+    status, number = (int(part) for part in fields["ExitCode"].split(":"))
     if number:
         return -number
     # A shell's word for a signal, save where our own process said so after it had saved.

@@ -191,8 +191,8 @@ class _Book:
             self._view.skipped(name, "queued", why)
         elif state == CellState.DIVERGED:
             self._summary.diverged.append(name)
-            said = read_status(workdir).get("message") or "diverged before"
-            self._view.skipped(name, "diverged", f"{said}, left as it is")
+            reason = read_status(workdir).get("message") or "diverged before"
+            self._view.skipped(name, "diverged", f"{reason}, left as it is")
         elif state == CellState.DONE:
             self._summary.done.append(name)
             self._view.skipped(name, "done", "by another process")
@@ -219,8 +219,8 @@ class _Book:
             self._view.ended(name, "done", [])
         elif returncode == EXIT_DIVERGED or state == CellState.DIVERGED:
             self._summary.diverged.append(name)
-            said = read_status(workdir).get("message") or last_words(workdir)
-            self._view.ended(name, "diverged", [said])
+            reason = read_status(workdir).get("message") or last_words(workdir)
+            self._view.ended(name, "diverged", [reason])
         elif state == CellState.RUNNING:
             self._summary.running.append(name)
             self._view.ended(name, "running", ["in another process, left alone"])

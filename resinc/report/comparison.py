@@ -219,21 +219,21 @@ class Comparison:
         if len(set(counts)) > 1:
             each = f"{' and '.join(map(str, counts))} runs"
         if self.b is None:
-            said = f"{self._side_text(self.a, mean(self.a))} ({interval}; {each})."
+            text = f"{self._side_text(self.a, mean(self.a))} ({interval}; {each})."
         else:
-            said = (
+            text = (
                 f"{self._side_text(self.a, mean(self.a))}, "
                 f"{self._side_text(self.b, mean(self.b), first=False)}: {change} "
                 f"({interval}; {each})."
             )
-        said = said[0].upper() + said[1:]
+        text = text[0].upper() + text[1:]
         for arm, found in runs.items():
             if split := _split(found, metric):
-                said += f" The runs of {arm.name} fall apart: {split}."
+                text += f" The runs of {arm.name} fall apart: {split}."
         diverged = [name for found in runs.values() for name in found.diverged]
         if diverged:
-            said += f" Diverged, counted as chance: {a_few(diverged)}."
-        return said
+            text += f" Diverged, counted as chance: {a_few(diverged)}."
+        return text
 
     def _side_text(self, side: Side, value: float, first: bool = True) -> str:
         metric = self.metric

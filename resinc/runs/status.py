@@ -32,16 +32,16 @@ def state_of(workdir: Path) -> CellState:
     """Read the state; "running" in status.json counts only while the lock is held."""
     if is_held(workdir):
         return CellState.RUNNING
-    said = read_status(workdir).get("state")
-    if said in FOR_GOOD:
-        return CellState(said)
+    stored = read_status(workdir).get("state")
+    if stored in FOR_GOOD:
+        return CellState(stored)
     # A failure that is older than the ticket is what was queued again.
-    failed = said == CellState.FAILED
+    failed = stored == CellState.FAILED
     if read_ticket(workdir) and not (failed and is_newer(workdir, STATUS)):
         return CellState.QUEUED
     if failed:
         return CellState.FAILED
-    begun = said or (workdir / CONFIG).exists()
+    begun = stored or (workdir / CONFIG).exists()
     return CellState.UNFINISHED if begun else CellState.NEW
 
 

@@ -151,8 +151,8 @@ def _safetensors(path: Path, key: str) -> _Read:
             f"{str(path)!r} has arrays of a type that NumPy has not ({error}): save them as float32"
         ) from None
     except Exception as error:
-        said = "is cut off" if "incomplete" in str(error).lower() else "is damaged"
-        raise InputError(f"{str(path)!r} is a safetensors file that {said}: {error}") from None
+        fault = "is cut off" if "incomplete" in str(error).lower() else "is damaged"
+        raise InputError(f"{str(path)!r} is a safetensors file that {fault}: {error}") from None
 
 
 def _hdf5(path: Path, key: str) -> _Read:

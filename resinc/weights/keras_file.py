@@ -34,14 +34,14 @@ def read_keras(h5py: Any, source: Any, path: Path) -> dict[str, np.ndarray]:
                     f"layers, but {held}"
                 )
     except OSError as error:
-        said = "is cut off" if "truncated" in str(error) else "cannot be read as HDF5"
-        raise InputError(f"{str(path)!r} {said}: {error}") from None
+        fault = "is cut off" if "truncated" in str(error) else "cannot be read as HDF5"
+        raise InputError(f"{str(path)!r} {fault}: {error}") from None
     except InputError:
         raise
     except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         # What h5py says of a group where an array should be, of a name that is not there, ...
-        said = " ".join(str(error.args[0] if error.args else error).split())
-        raise InputError(f"{str(path)!r} is damaged, or no weights of Keras: {said}") from None
+        reason = " ".join(str(error.args[0] if error.args else error).split())
+        raise InputError(f"{str(path)!r} is damaged, or no weights of Keras: {reason}") from None
     return arrays
 
 

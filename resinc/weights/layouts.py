@@ -46,7 +46,7 @@ def guess(arrays: Arrays) -> str:
     if len(fitting) == 1:
         return fitting[0]
     first = ", ".join(sorted(arrays)[:3])
-    said = f"fit {' and '.join(fitting)}" if fitting else "fit no layout"
+    fit = f"fit {' and '.join(fitting)}" if fitting else "fit no layout"
     raise InputError(
-        f"the names in the file ({first}, ...) {said}: give --layout, one of {', '.join(LAYOUTS)}"
+        f"the names in the file ({first}, ...) {fit}: give --layout, one of {', '.join(LAYOUTS)}"
     )

@@ -109,7 +109,7 @@ def refuse(match: Match, ours: Flat, what: str) -> None:
     Raises:
       InputError: names the first few of each kind, as ours <- theirs with shapes.
     """
-    said = [
+    differences = [
         _list(
             "of another shape",
             [
@@ -126,8 +126,8 @@ def refuse(match: Match, ours: Flat, what: str) -> None:
         ),
         _list("left over", match.left_over),
     ]
-    if any(said):
-        raise InputError(f"{what} does not fit the network: {'; '.join(filter(None, said))}")
+    if any(differences):
+        raise InputError(f"{what} does not fit the network: {'; '.join(filter(None, differences))}")
 
 
 def _list(kind: str, items: list[str]) -> str:

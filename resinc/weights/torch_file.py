@@ -65,15 +65,15 @@ def _load(torch: Any, path: pathlib.Path) -> Any:
             # weights_only: a pickle can otherwise run any code.
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # Each kind of foreign file fails in its own way, at length.
-        said = str(error)
-        found = re.search(r"GLOBAL (\S+) was not an allowed global", said)
+        reason = str(error)
+        found = re.search(r"GLOBAL (\S+) was not an allowed global", reason)
         if found:
             raise InputError(
                 f"{str(path)!r} holds a Python object, {found[1]}, that only its own code can read "
                 "(weights_only stays on): load it there, and torch.save its state_dict()"
             ) from error
-        short = "EOF" in said or "storage has wrong" in said or "PytorchStreamReader" in said
-        if isinstance(error, EOFError) or short or "pickle data was truncated" in said:
+        short = "EOF" in reason or "storage has wrong" in reason or "PytorchStreamReader" in reason
+        if isinstance(error, EOFError) or short or "pickle data was truncated" in reason:
             raise InputError(
                 f"{str(path)!r} is cut off or damaged, at {path.stat().st_size} bytes"
             ) from error

@@ -74,7 +74,7 @@ def test_a_head_of_other_classes_is_drawn_and_said(source, monkeypatch):
     monkeypatch.setitem(DATASETS, "digits", five)
     machine = assemble(config(**SHORT, init_from=str(source)))
     found = initial.from_run(machine)
-    assert found.said == (
+    assert found.message == (
         f"starts from step 30 of {source}; head/bias, head/kernel drawn from the seed: "
         "10 classes there, 5 here"
     )

@@ -86,12 +86,12 @@ def test_a_file_of_ours_knows_its_own(file, tmp_path, capsys):
 def test_a_run_that_starts_from_them_says_what_differs(file, tmp_path):
     imported(file, tmp_path / "a")
     start = {"init_from": str(tmp_path / "a")}
-    assert from_run(assemble(synthetic_config(**start))).said.endswith(
+    assert from_run(assemble(synthetic_config(**start))).message.endswith(
         "the run that they are from had data.normalize 'imagenet', this run has 'pixel_mean' of "
         "synthetic"
     )
     same = assemble(synthetic_config(**start, data__normalize="imagenet"))
-    assert "normalize" not in from_run(same).said
+    assert "normalize" not in from_run(same).message
 
 
 def test_a_habit_for_colours_is_not_put_on_grey_images():

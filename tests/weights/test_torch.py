@@ -107,7 +107,7 @@ def test_a_run_between_two_files_changes_nothing(tmp_path, monkeypatch):
     expected = run_torch(module, images)
     torch.save(module.state_dict(), tmp_path / "a.pth")
     moved = import_weights(tmp_path / "a.pth", config, "", tmp_path / "run")
-    assert (moved.layout, moved.arrays, moved.said) == (layout, 102, "")
+    assert (moved.layout, moved.arrays, moved.message) == (layout, 102, "")
     assert_close(imported.logits(tmp_path / "run", config, images), expected)
     export_weights(tmp_path / "run", "latest", layout, tmp_path / "b.safetensors")
     back = make_module().eval()
@@ -156,7 +156,7 @@ def test_auxiliary_classifiers_that_a_file_has_not_are_drawn(tmp_path, monkeypat
     module = torch_modules.randomise(torch_modules.GoogLeNet(CLASSES, auxiliary=False))
     torch.save(module.state_dict(), tmp_path / "a.pth")
     moved = import_weights(tmp_path / "a.pth", config, "", tmp_path / "run")
-    assert moved.said == "aux4a, aux4d not there, drawn from the seed"
+    assert moved.message == "aux4a, aux4d not there, drawn from the seed"
     found = imported.weights(tmp_path / "run")
     assert np.ptp(found["params/aux4a/dense1/kernel"]) > 0
     np.testing.assert_array_equal(found["params/head/bias"], module.fc.bias.detach().numpy())

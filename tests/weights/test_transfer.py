@@ -48,7 +48,7 @@ DIGITS = digits_config(steps=6, eval_every_steps=0)
 def test_export_then_import_is_the_identity(layout, trained, tmp_path):
     export_weights(trained, "latest", layout, tmp_path / "a.safetensors")
     moved = import_weights(tmp_path / "a.safetensors", DIGITS, "", tmp_path / "run")
-    assert (moved.layout, moved.said) == (layout, "")
+    assert (moved.layout, moved.message) == (layout, "")
     before, after = final_state(trained), final_state(tmp_path / "run")
     jax.tree.map(
         np.testing.assert_array_equal,
@@ -142,7 +142,9 @@ def test_a_head_of_other_classes_is_drawn_only_on_request(exported, trained, tmp
     change(exported, "params/head/bias", (1000,))
     assert "2 of another shape (params/head/bias [10]" in refused(exported, tmp_path / "run")
     moved = import_weights(exported, DIGITS, "", tmp_path / "run", new_head=True)
-    assert moved.said == "head/bias, head/kernel drawn from the seed: 1000 classes there, 10 here"
+    assert (
+        moved.message == "head/bias, head/kernel drawn from the seed: 1000 classes there, 10 here"
+    )
     found, before = imported.weights(tmp_path / "run"), imported.weights(trained, 6)
     assert np.ptp(found["params/head/kernel"]) > 0
     assert not np.array_equal(found["params/head/kernel"], before["params/head/kernel"])
@@ -154,7 +156,7 @@ def test_a_file_without_a_head_needs_the_request_too(exported, tmp_path):
     change(exported, "params/head/bias")
     assert "2 missing (params/head/bias" in refused(exported, tmp_path / "run")
     moved = import_weights(exported, DIGITS, "", tmp_path / "run", new_head=True)
-    assert "none there, 10 here" in moved.said
+    assert "none there, 10 here" in moved.message
 
 
 def test_a_new_head_excuses_no_other_difference(exported, tmp_path):

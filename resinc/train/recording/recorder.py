@@ -95,7 +95,7 @@ class Recorder:
             folder, own_log = Path(self._scratch.name), True
         self.member = member.number if member else None
         self._folder, self._config = folder, config
-        self._said = start.said
+        self._messages = start.messages
         self._provenance = start.within(member.pack) if member else start.provenance
         self._sharing = len(member.pack) if member else 1
         self._begun = time.monotonic()
@@ -124,7 +124,7 @@ class Recorder:
         """Say that the run goes on, and from where; `advice`: `resinc.data.source.Source`'s."""
         self._advice = advice
         self._status("running", self._step)
-        for line in self._said:
+        for line in self._messages:
             self.say(line)
 
     def say(self, line: str) -> None:

@@ -24,7 +24,7 @@ class Start(NamedTuple):
     step: int
     provenance: dict[str, Any]  # Of the run, this start included.
     damaged: dict[int, str]  # Step -> why, of checkpoints to be set aside.
-    said: tuple[str, ...]  # What the user should know, a line each.
+    messages: tuple[str, ...]  # What the user should know, a line each.
 
     def within(self, pack: Sequence[str]) -> dict[str, Any]:
         """The provenance, where runs of these folders are trained in one program."""
@@ -53,7 +53,7 @@ def find_start(
     config, before = setup.config, read_origin(folder)
     if initial:
         state, source = start_state(setup, initial)
-        return _start(setup, state, before | {"init_from": source}, [initial.said])
+        return _start(setup, state, before | {"init_from": source}, [initial.message])
     shape, averaged = setup.dataset.spec.image_shape, config.average_decay > 0
     state = init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
     data = setup.dataset.provenance()
@@ -66,21 +66,21 @@ def find_start(
         about["replicas_before"] = changed
     if damaged:
         about["damaged_checkpoints"] = {str(number): why for number, why in damaged.items()}
-    said = [f"resumed at step {step} of {config.steps}"]
-    said += [
+    messages = [f"resumed at step {step} of {config.steps}"]
+    messages += [
         f"checkpoint {number} cannot be read ({why}): moved to {folder / 'damaged'}"
         for number, why in sorted(damaged.items())
     ]
     # What a checkpoint knows, where the file was lost.
     before = before or resumed.provenance
-    return _start(setup, resumed.state, before, said, damaged, about)
+    return _start(setup, resumed.state, before, messages, damaged, about)
 
 
 def _start(
     setup: Setup,
     state: State,
     before: Mapping[str, Any],
-    said: Sequence[str],
+    messages: Sequence[str],
     damaged: Mapping[int, str] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Start:
@@ -89,8 +89,8 @@ def _start(
     if config.data.name not in DATASETS:  # The recipe cannot know how many images there are.
         spec = dataset.spec
         size = spec.train_size - spec.validation_size
-        said = [
-            *said,
+        messages = [
+            *messages,
             f"{size:,} images of {spec.num_classes:,} classes to train on, {spec.test_size:,} to "
             f"test: {config.steps * config.batch_size / size:,.1f} epochs",
         ]
@@ -104,7 +104,7 @@ def _start(
     )
     # Of how many classes chance is, a report asks of a run that diverged.
     origin["classes"] = dataset.spec.num_classes
-    return Start(state, int(state.step), origin, dict(damaged or {}), tuple(said))
+    return Start(state, int(state.step), origin, dict(damaged or {}), tuple(messages))
 
 
 def replica_change(setup: Setup, resumed: Resumed) -> int:

@@ -35,14 +35,14 @@ class Initial(NamedTuple):
       like: the network's variables as shapes.
       found: our path -> array.
       afresh: our paths that the seed fills in.
-      said: what the user should know, one line.
+      message: what the user should know, one line.
       source: where they are from, for provenance.json.
     """
 
     like: dict[str, Any]
     found: Flat
     afresh: tuple[str, ...]
-    said: str
+    message: str
     source: dict[str, Any]
 
 
@@ -70,14 +70,14 @@ def from_run(setup: Setup, source: InitFrom | None = None) -> Initial:
     grown, rest = _extra(setup, matched, there, ours)
     missing = {p: n for p, n in matched.missing.items() if p not in grown and p not in rest}
     matched = matched._replace(found=matched.found | grown, missing=missing)
-    afresh, said = fit(setup, matched, ours, f"init_from {named!r}", new_head=True)
+    afresh, message = fit(setup, matched, ours, f"init_from {named!r}", new_head=True)
     afresh += rest
     differs = normalization.difference(
         setup.config, normalization.of_config(theirs, "the run that they are from")
     )
-    said = "; ".join(filter(None, (f"starts from step {step} of {folder}", said, differs)))
+    message = "; ".join(filter(None, (f"starts from step {step} of {folder}", message, differs)))
     origin = {"folder": str(folder), "step": step, "source_sha256": checksum(there)}
-    return Initial(like, matched.found, afresh, said, origin)
+    return Initial(like, matched.found, afresh, message, origin)
 
 
 def check_source(source: InitFrom, workdir: Path) -> bool:
@@ -181,14 +181,14 @@ def fit(
       InputError: the rest does not fit.
     """
     afresh: list[str] = []
-    said: list[str] = []
+    messages: list[str] = []
     if auxiliary:
         heads = {path.split("/")[1] for path in matched.missing if path.startswith(_AUXILIARY)}
         heads -= {path.split("/")[1] for path in (*matched.found, *matched.misshaped)}
         absent = [path for path in matched.missing if path.split("/")[1] in heads]
         if absent:
             afresh += absent
-            said.append(f"{', '.join(sorted(heads))} not there, drawn from the seed")
+            messages.append(f"{', '.join(sorted(heads))} not there, drawn from the seed")
     axes = class_axes(setup, ours) if new_head and (matched.misshaped or matched.missing) else {}
     if axes and _differ_in_classes_alone(matched, ours, axes):
         afresh += [path for path in axes if path not in afresh]
@@ -196,7 +196,7 @@ def fit(
         misshaped = matched.misshaped
         sizes = sorted({misshaped[p].turned[axis] for p, axis in axes.items() if p in misshaped})
         there = f"{', '.join(map(str, sizes))} classes" if sizes else "none"
-        said.append(
+        messages.append(
             f"{names} drawn from the seed: {there} there, {setup.dataset.spec.num_classes} here"
         )
     rest = matched._replace(
@@ -204,7 +204,7 @@ def fit(
         misshaped={p: other for p, other in matched.misshaped.items() if p not in afresh},
     )
     refuse(rest, ours, what)
-    return tuple(afresh), "; ".join(said)
+    return tuple(afresh), "; ".join(messages)
 
 
 def class_axes(setup: Setup, ours: Flat) -> dict[str, int]:

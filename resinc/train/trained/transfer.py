@@ -36,7 +36,7 @@ class Moved(NamedTuple):
     layout: str
     arrays: int
     parameters: int  # Trainable scalars.
-    said: str  # What was left to the seed, one line, or "".
+    message: str  # What was left to the seed, one line, or "".
     notes: tuple[str, ...] = ()  # What else the user should know, a line each.
 
 
@@ -77,7 +77,7 @@ def import_weights(
     check_model(name, layout, config.model)
     what = f"{str(file)!r} in layout {name!r}"
     matched = match(layout, arrays, ours)
-    afresh, said = fit(setup, matched, ours, what, new_head, auxiliary=True)
+    afresh, message = fit(setup, matched, ours, what, new_head, auxiliary=True)
     _refuse_unusable(content, layout, ours, file)
     theirs = normalization.of_file(content.about, name, layout.normalize)
     config, note = (
@@ -88,7 +88,7 @@ def import_weights(
         "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "layout": name,
     }
-    state, source = start_state(setup, Initial(like, matched.found, afresh, said, source))
+    state, source = start_state(setup, Initial(like, matched.found, afresh, message, source))
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     origin = provenance.collect(
         {"name": config.data.name}, setup.replicas.count, parameters, count(setup)
@@ -99,7 +99,7 @@ def import_weights(
             raise InputError(f"workdir {str(folder)!r} is not empty: import into a new one")
         _write_run(folder, state, config, origin)
     notes = (*content.notes, note) if note else content.notes
-    return Moved(name, len(matched.found), parameters, said, notes)
+    return Moved(name, len(matched.found), parameters, message, notes)
 
 
 def _refuse_unusable(content: files.Content, layout: Layout, ours: Flat, file: Path) -> None:
