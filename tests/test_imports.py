@@ -243,11 +243,13 @@ HEAVY = {"tensorflow", "tensorflow_datasets", "array_record", "orbax", "ml_colle
         (modules_of("resinc/report"), JAX),
         # Imported when a subcommand needs them, so that --help answers at once.
         (["resinc.cli"], JAX | HEAVY | {"matplotlib", "numpy"}),
-        (modules_of("resinc/launch"), JAX | HEAVY - {"ml_collections"}),
+        (modules_of("resinc/launch"), JAX | HEAVY - {"ml_collections"} | {"matplotlib"}),
+        # Sweeps and their status draw no figure; an experiment's report alone does.
+        (["experiments.degradation", "experiments.questions"], JAX | {"matplotlib"}),
         (["resinc.blocks"], HEAVY | {"matplotlib"}),
         (modules_of("resinc/networks", "resinc/cost"), HEAVY | {"matplotlib"}),
     ],
-    ids=["configs", "runs", "report", "cli", "launch", "blocks", "networks"],
+    ids=["configs", "runs", "report", "cli", "launch", "experiments", "blocks", "networks"],
 )
 def test_light_modules_load_no_heavy_package(modules, absent):
     loaded = loaded_by(modules)
