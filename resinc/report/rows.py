@@ -130,22 +130,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     status = read_status(workdir)
     config = _config(read_config(workdir)) or _config(planned.get("config"))
     provenance = read_provenance(workdir)
-    train: dict[int, Point] = {}
-    evals: dict[str, dict[int, Point]] = {}
-    for line in read_metrics(workdir):
-        try:
-            point = Point(
-                int(line["step"]),
-                float(line["error"]),
-                float(line["loss"]),
-                int(line.get("count", 0)),
-            )
-            place = train if line["kind"] == "train" else evals.setdefault(str(line["split"]), {})
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue
-        if not math.isfinite(point.error + point.loss):
-            continue
-        place[point.step] = point
+    train, evals = _curves(workdir)
     return Row(
         name=workdir.name,
         state=state_of(workdir),
@@ -171,6 +156,30 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
         labels=labels_of(planned) or read_labels(workdir),
         correct=read_correct(workdir),
     )
+
+
+def _curves(workdir: Path) -> tuple[dict[int, Point], dict[str, dict[int, Point]]]:
+    """{step: point} of training, and likewise of each split; what is no finite number is left out.
+
+    Of lines for one step the last counts.
+    """
+    train: dict[int, Point] = {}
+    evals: dict[str, dict[int, Point]] = {}
+    for line in read_metrics(workdir):
+        try:
+            point = Point(
+                int(line["step"]),
+                float(line["error"]),
+                float(line["loss"]),
+                int(line.get("count", 0)),
+            )
+            place = train if line["kind"] == "train" else evals.setdefault(str(line["split"]), {})
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if not math.isfinite(point.error + point.loss):
+            continue
+        place[point.step] = point
+    return train, evals
 
 
 def _config(values: Any) -> dict[str, Any]:
