@@ -151,7 +151,8 @@ def test_stack_inverts_unstack_in_number_order():
 
 
 @pytest.mark.parametrize(
-    ("scan", "length", "survives"), [(False, 0, 1.0), (True, 1, 1.0), (True, 2, 0.5)]
+    ("scan", "length", "survives"),
+    [(False, 0, 1.0), pytest.param(True, 1, 1.0, marks=pytest.mark.slow), (True, 2, 0.5)],
 )
 def test_rematerialised_gradient_is_the_same(scan, length, survives, monkeypatch):
     """Statistics too; three scanned blocks are a segment of two and a rest of one."""

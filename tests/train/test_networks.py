@@ -45,6 +45,7 @@ CASES = {
 }
 # Blocks of a stage are alike: a few stand for the six and twenty.
 SHORTENED = {
+    "cifar": {"sizes": (1, 3)},
     "imagenet": {"sizes": (3, 2, 1, 1)},
     "inception_v4": {"sizes": (2, 1, 1)},
     "inception_resnet": {"version": V2._replace(sizes=(2, 1, 1))},
@@ -164,8 +165,10 @@ def test_every_network_has_a_case():
     assert set(CASES) == set(NETWORKS) - {"stack"}
 
 
-# Half of the time of all tests would go into compiling whole networks; the stages hold every block.
-QUICK = ("cifar", "nin", *STAGES)
+# Half of the time of all tests would go into compiling whole networks, and much of the rest into
+# blocks that are scanned as those before them: these hold every way to join and to branch.
+QUICK = ("cifar", "nin", "residual", "preact_bottleneck", "mlpconv", "inception_residual")
+QUICK += ("no norm", "zero norm", "gated", "scaled")
 
 
 # Here bfloat16 moves a step by up to 1.5 times itself, scanned or not (against float32): how far
