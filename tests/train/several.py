@@ -22,6 +22,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def environment(devices: int) -> dict[str, str]:
+    """Of a process that has so many devices, and makes the bits that this one makes."""
+    flag = f"--xla_force_host_platform_device_count={devices}"
+    xla = re.sub(r"--xla_force_host_platform_device_count=\d+", flag, os.environ["XLA_FLAGS"])
+    # XLA cuts sums in pieces by its threads: as many as cores, or as devices where those are more.
+    threads = str(max(len(available_cores()), jax.local_device_count()))
+    cache = str(CACHE)
+    return os.environ | {"XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": cache, "NPROC": threads}
+
+
 def start(
     folder: Path,
     count: int,
@@ -31,11 +41,6 @@ def start(
     **changes,
 ) -> list[subprocess.Popen]:
     """`resinc train` in `count` processes of so many devices each; `own`: flags of one of them."""
-    flag = f"--xla_force_host_platform_device_count={devices}"
-    xla = re.sub(r"--xla_force_host_platform_device_count=\d+", flag, os.environ["XLA_FLAGS"])
-    environment = os.environ | {"XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
-    # XLA cuts sums in pieces by its threads: as many as cores, or as devices where those are more.
-    environment["NPROC"] = str(max(len(available_cores()), jax.local_device_count()))
     others = [f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}"]
     command = [sys.executable, "-m", "resinc", "train", RECIPE, f"--workdir={folder}"]
     settings = flags(**{"parallel__replicas": 0} | changes)
@@ -45,7 +50,7 @@ def start(
                 *(*command, *others, f"--process_id={number}", f"--heartbeat={heartbeat}"),
                 *(*settings, *(own or {}).get(number, [])),
             ],
-            env=environment,
+            env=environment(devices),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

@@ -1,5 +1,6 @@
 """What a plan reads from a compiled step, against what the network has."""
 
+import json
 import subprocess
 import sys
 
@@ -13,9 +14,12 @@ from resinc.errors import InputError
 from resinc.networks.variables import variable_shapes
 from resinc.train.assemble import assemble
 from resinc.train.compiled.planned import compile_steps, reduced, sizes
+from tests.train.several import ends, environment, free_port
 
 # Scanned by default, so that a loop's body would count once.
 RECIPE = "configs/digits.py:depth=14,block=residual"
+
+TOGETHER = {"model.width": 4, "model.scan": False, "parallel.replicas": 0}
 
 
 def config(*flags):
@@ -32,6 +36,32 @@ def test_gradients_and_statistics_are_averaged_in_float32_on_any_number_of_devic
     shapes = variable_shapes(machine.network, machine.dataset.spec.image_shape)
     numbers = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     assert steps[2].reduced == steps[4].reduced == 4 * (numbers + 2)  # Loss and error besides.
+
+
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_it_is_the_program_that_so_many_processes_compile(count, steps):
+    flags = [f"--config.{name}={value}" for name, value in TOGETHER.items()]
+    flags.append(f"--config.batch_size={8 * count}")
+    members = [f"127.0.0.1:{free_port()}", None, count]
+    processes = []
+    for number in range(count):
+        members[1] = number
+        arguments = RECIPE, json.dumps(flags), json.dumps(members)
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.train.compiling", *arguments],
+                env=environment(devices=1),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+            )
+        )
+    statuses, outputs = ends(processes)
+    assert statuses == [0] * count, outputs
+    for output in outputs:
+        found = json.loads(output.splitlines()[-1])
+        assert found["reduced"] == steps[count].reduced
+        assert found["multiply_adds"] == pytest.approx(steps[count].multiply_adds, rel=1e-3)
 
 
 def test_multiply_adds_are_three_times_those_of_the_forward_pass(steps):
