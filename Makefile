@@ -27,7 +27,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash imagenet-like parity bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -96,6 +96,12 @@ imagenet-like: $(VENV)/.installed
 parity: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet $(PARITY)
 	$(BIN)/python -m pip install --quiet --no-deps $(PARITY_ALONE)
+
+# Optional and large, apart from the rest: what `make bench BENCH=loaders` reads images with besides.
+PEERS ?= build/peers
+peers:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet torchvision tensorflow-cpu
 
 # Ours against PyTorch, plain Flax and Keras, and the other targets of docs/performance.md: about 25 minutes
 # on two idle cores. Killed and typed again, it goes on; BENCH="step scan" runs some.

@@ -10,7 +10,7 @@ from experiments.benchmarks.table import markdown
 # Those that others wait for first; the longest last.
 NAMES = (
     *("step", "evaluate", "startup", "compile", "scan"),
-    *("winograd", "input", "decode", "stream", "memory", "curves"),
+    *("winograd", "input", "decode", "loaders", "stream", "memory", "curves"),
 )
 
 

@@ -97,6 +97,7 @@ class Worker:
         cores: int,
         seconds: float | None = None,
         environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
         **arguments: Any,
     ):
         """Start it and wait until it is ready.
@@ -106,6 +107,7 @@ class Worker:
           cores: that it is given.
           seconds: after which it is ended, whatever it does.
           environment: variables that are added to those of this process.
+          python: the interpreter.
           **arguments: of `prepare`.
 
         Raises:
@@ -121,7 +123,7 @@ class Worker:
             start = f"import jax; jax.devices(); {start}"
         with pinned(available_cores()[:cores]):
             self._process = subprocess.Popen(
-                [sys.executable, "-c", start, json.dumps(spec)],
+                [python, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
                 # Without the flags of this process: what resinc adds depends on the cores.
                 env=as_given(os.environ)

@@ -1,7 +1,6 @@
 """Batches of decoded photographs from folders of 10,000 and of 100,000 files: the cost of one."""
 
 import itertools
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.harness import Results
-from experiments.benchmarks.photographs import photographs
+from experiments.benchmarks.photographs import fill
 
 BATCH = 64
 CLASSES = 100
@@ -21,24 +20,10 @@ def run(results: Results, quick: bool = False) -> None:
         sides: dict[str, dict[str, Any]] = {}
         for count in counts:
             folder = Path(place, str(count))
-            _fill(folder, count)
+            fill(folder, count, CLASSES)
             sides[f"{count:,} files"] = {"module": "stream", "folder": str(folder)}
         for cores in (1,) if quick else (1, 2):
             results.compare(sides, cores, turns=1 if quick else 9, case=f"batch of {BATCH}")
-
-
-def _fill(folder: Path, count: int) -> None:
-    """Names of a few photographs: the files are in memory, the disk is not what is compared."""
-    folder.mkdir()
-    kinds = []
-    for number, encoded in enumerate(photographs(16)):
-        kinds.append(folder / f"{number}.jpg")
-        kinds[-1].write_bytes(encoded)
-    for label in range(CLASSES):
-        place = folder / "train" / f"{label:03d}"
-        place.mkdir(parents=True)
-        for number in range(count // CLASSES):
-            os.link(kinds[number % len(kinds)], place / f"{number:05d}.jpg")
 
 
 def prepare(folder: str) -> tuple[Callable[[], None], dict[str, Any]]:

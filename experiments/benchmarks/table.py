@@ -23,12 +23,17 @@ RATIOS = (
     ("decode", "ours", "whole", "time of decoding the whole / ours", "", 0),
     ("decode", "ours", "opencv", "OpenCV's time / ours", "", 0),
     ("decode", "whole", "opencv resize", "OpenCV's resizing / Pillow's", "", 0),
+    ("loaders", "ours", "torchvision", "torchvision's time / ours", "at least", 1.3),
+    ("loaders", "ours", "torchvision, normalized", "its time with float32 images / ours", "", 0),
+    ("loaders", "ours", "tf.data", "tf.data's time / ours", "at least", 1),
+    ("loaders", "ours", "tf.data, fused", "its time with decode_and_crop / ours", "", 0),
     ("stream", "10,000 files", "100,000 files", "100,000 / 10,000", "at most", 1.1),
     ("stream", "200 files", "400 files", "400 / 200", "", 0),
     ("curves", "former", "now", "now / before", "at most", 0.7),
 )
 BOUNDS = {("startup", "cold"): 8.0, ("startup", "cached"): 4.0, ("compile", "ours"): 5.0}
 REMAT_BYTES = 2.5e9
+FIRST_BATCH_SECONDS = 2.0  # From the start of a source, the import of its decoders included.
 
 
 def rows(lines: Iterable[Line]) -> Iterator[tuple[str, ...]]:
@@ -47,6 +52,12 @@ def rows(lines: Iterable[Line]) -> Iterator[tuple[str, ...]]:
             how = "at most" if bound else ""
             verdict = judged(gigabytes, how, bound, " GB")
             yield f"memory: {case}, {side}", f"{cores}", "", "", f"{gigabytes} GB", *verdict
+        if name == "loaders":
+            yield f"loaders: {case}, {side}", f"{cores}", "", "", _rate(line), "", ""
+        if name == "stream":
+            value = line["first_batch_seconds"]
+            verdict = judged(value, "at most", FIRST_BATCH_SECONDS, " s")
+            yield f"stream: {side}, first batch", f"{cores}", "", "", f"{value} s", *verdict
         for benchmark, one, other, says, how, bound in RATIOS:
             against = newest.get((name, case, cores, other))
             if (name, side) != (benchmark, one) or against is None or "bytes" in line:
@@ -55,6 +66,10 @@ def rows(lines: Iterable[Line]) -> Iterator[tuple[str, ...]]:
             shown = (f"{item['side']} {1000 * item['seconds']:.0f} ms" for item in (line, against))
             verdict = judged(ratio, how, bound)
             yield f"{name}: {case}, {says}", f"{cores}", *shown, f"{ratio}", *verdict
+
+
+def _rate(line: Line) -> str:
+    return f"{line['images'] / line['seconds']:,.0f} images/s"
 
 
 def judged(value: float, how: str, bound: float, unit: str = "") -> tuple[str, str]:
