@@ -55,14 +55,14 @@ def installed(python: str) -> dict[str, str]:
     """Versions of the peers' packages that an interpreter has; {} where there is no interpreter."""
     ask = (
         "import importlib.metadata as m, json; "
-        "print(json.dumps({d.name.lower().replace('_', '-'): d.version for d in m.distributions()}))"
+        "print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))"
     )
     try:
         versions = json.loads(subprocess.check_output([python, "-c", ask], text=True))
     except (OSError, subprocess.CalledProcessError):
         return {}
-    if "tensorflow-cpu" in versions:
-        versions["tensorflow"] = versions["tensorflow-cpu"]
+    for name in versions.keys() & {"tensorflow-cpu", "tensorflow_cpu"}:
+        versions["tensorflow"] = versions[name]
     names = ("pillow", "torch", "torchvision", "tensorflow")
     return {name: versions[name] for name in names if name in versions}
 
