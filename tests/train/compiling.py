@@ -22,7 +22,7 @@ from resinc.train.replica.state import init_state
 
 def main() -> None:
     recipe, flags, members = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    join(Members(*members))
+    join(Members(*members), heartbeat=300)  # One may have ended long before another.
     # Gloo's order of a sum of more than two; what a plan is for sums by its links.
     parallel._sums_out_of_order = lambda replicas: False
     setup = assemble(config_file.load(recipe, flags))
