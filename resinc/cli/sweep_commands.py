@@ -103,7 +103,7 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     from resinc.output import console, print_table
     from resinc.registry import lookup
 
-    def launcher(root: Path):
+    def make_launcher(root: Path):
         make = lookup(LAUNCHERS, args.launcher, "launcher")
         return make(Request(root.absolute(), args.workers, args.devices, _queue(args)))
 
@@ -111,11 +111,11 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     check_configs(plan.cells, args.root.absolute())
     counted = multiply_adds(plan.cells, args.root.absolute())
     work = estimate.read_work(plan.cells, args.root.absolute(), counted)
-    runs_them = launcher(args.root)
-    check_pack(args.pack, runs_them)
+    launcher = make_launcher(args.root)
+    check_pack(args.pack, launcher)
     rate = estimate.rate_of_finished(work)
-    if rate is None and runs_them.here:
-        rate = estimate.calibrate(work, launcher)
+    if rate is None and launcher.here:
+        rate = estimate.calibrate(work, make_launcher)
     elif rate is None:
         rate = estimate.Rate(0.0, "no cell is done yet, and none is tried in a queue")
     table = Table("cell", "state", "steps", "multiply-adds", "left", box=None, pad_edge=False)
@@ -125,7 +125,7 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
         table.add_row(*cells)
     screen = console()
     print_table(screen, table)
-    for line in estimate.summary(work, rate, runs_them.workers):
+    for line in estimate.summary(work, rate, launcher.workers):
         screen.print(line)
     return 0
 

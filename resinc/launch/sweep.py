@@ -80,14 +80,14 @@ def run_sweep(
     check_configs(cells, root)
     left = [cell for cell in cells if state_of(root / cell.name) != CellState.DONE]
     check_networks(left, root)
-    runs_them = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices, queue))
-    check_pack(pack, runs_them)
+    chosen = lookup(LAUNCHERS, launcher, "launcher")(Request(root, workers, devices, queue))
+    check_pack(pack, chosen)
     with writing(root, "sweep folder"):
         root.mkdir(parents=True, exist_ok=True)
         _write_about(cells, root, about or {}, command)
 
     summary = Summary()
-    with SweepView(len(cells), runs_them.workers * pack) as view:
+    with SweepView(len(cells), chosen.workers * pack) as view:
         todo = []
         for cell in seeds_in_turn(cells):
             if state_of(root / cell.name) == CellState.DONE:
@@ -96,7 +96,7 @@ def run_sweep(
                 todo.append(cell)
         view.skip_done(len(summary.done))
         book = _Book(summary, view, root, packs(todo, root, pack), command)
-        summary.stopped_by = runs_them.submit(book.jobs, book)
+        summary.stopped_by = chosen.submit(book.jobs, book)
         begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
         if not summary.stopped_by:
