@@ -9,7 +9,10 @@ import pytest
 
 from resinc.runs.provenance import read_provenance
 from resinc.runs.status import read_status
+from resinc.train.assemble import assemble
 from resinc.train.loop import train
+from resinc.train.replica.state import State, init_state
+from resinc.train.start import find
 from tests.train import processes
 from tests.train.processes import wait_for
 from tests.train.runs import assert_same_end, config, flags
@@ -66,3 +69,19 @@ def test_many_steps_a_call_give_the_bits_of_one(uninterrupted, most):
     folder = uninterrupted.parent / f"calls-{most}"
     finish(folder, steps_per_call=most)
     assert_same_end(folder, uninterrupted)
+
+
+def test_weights_are_drawn_where_no_checkpoint_is(uninterrupted, tmp_path, monkeypatch):
+    """To read one, shapes are enough."""
+    setup, drawn = assemble(config()), []
+
+    def watched(*args) -> State:
+        state = init_state(*args)
+        drawn.append(not isinstance(state.step, jax.core.Tracer))
+        return state
+
+    monkeypatch.setattr(find, "init_state", watched)
+    assert find.find_start(setup, None, uninterrupted, ()).step == setup.config.steps
+    assert not any(drawn)
+    assert find.find_start(setup, None, tmp_path, ()).step == 0
+    assert any(drawn)

@@ -195,13 +195,14 @@ class Checkpoints:
 
         Args:
           step: of a checkpoint that is there.
-          like: a state of the right shapes and types.
+          like: a state of the right shapes and types, or these alone.
 
         Raises:
           UnreadableCheckpoint: it is damaged, or of other shapes.
         """
         # NumPy arrays: what several processes wrote is read by any number of them.
-        arrays = self._restore(step, ocp.args.StandardRestore(jax.device_get(_stored(like))))
+        form = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), _stored(like))
+        arrays = self._restore(step, ocp.args.StandardRestore(form))
         return State(*jax.tree.map(jax.numpy.asarray, arrays))
 
     def restore_weights(self, step: int, average: bool = False) -> dict[str, Any]:

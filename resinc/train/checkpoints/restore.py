@@ -34,7 +34,7 @@ def newest_whole(
 
     Args:
       folder: workdir of the run.
-      like: a state of the right shapes and types.
+      like: a state of the right shapes and types, or these alone.
       config: of the run that asks; the checkpoint's must be the same.
       data: `Splits.provenance()` of that run; likewise.
       ignore: dotted fields of the config that may differ.

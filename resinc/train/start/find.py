@@ -54,12 +54,16 @@ def find_start(
     if initial:
         state, source = start_state(setup, initial)
         return _start(setup, state, before | {"init_from": source}, [initial.message])
-    shape, averaged = setup.dataset.spec.image_shape, config.average_decay > 0
-    state = init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
-    data = setup.dataset.provenance()
-    resumed = newest_whole(folder, state, config_file.to_dict(config), data, ignore)
+
+    def drawn() -> State:
+        shape, averaged = setup.dataset.spec.image_shape, config.average_decay > 0
+        return init_state(setup.network, setup.optimizer, shape, config.seed, averaged)
+
+    # To read a checkpoint, shapes are enough: nothing is compiled for them.
+    like, data = jax.eval_shape(drawn), setup.dataset.provenance()
+    resumed = newest_whole(folder, like, config_file.to_dict(config), data, ignore)
     if resumed is None:
-        return _start(setup, state, before, [])
+        return _start(setup, drawn(), before, [])
     step, damaged = int(resumed.state.step), resumed.damaged
     about: dict[str, Any] = {"step": step}
     if changed := replica_change(setup, resumed):
