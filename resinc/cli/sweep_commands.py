@@ -94,6 +94,7 @@ def _plan(args: argparse.Namespace, overrides: list[str]) -> "Plan":
 def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     from rich.table import Table
 
+    from resinc.data.records import MissingSet
     from resinc.launch import LAUNCHERS, estimate
     from resinc.launch.cell import check_cells
     from resinc.launch.count import multiply_adds
@@ -109,12 +110,19 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
 
     check_cells(plan.cells)
     check_configs(plan.cells, args.root.absolute())
-    counted = multiply_adds(plan.cells, args.root.absolute())
+    missing = ""
+    try:
+        counted = multiply_adds(plan.cells, args.root.absolute())
+    except MissingSet as error:  # It may lie where the runs will be.
+        counted = {cell.name: 0 for cell in plan.cells if cell.task == "train"}
+        missing = str(error)
     work = estimate.read_work(plan.cells, args.root.absolute(), counted)
     launcher = make_launcher(args.root)
     check_pack(args.pack, launcher)
     rate = estimate.rate_of_finished(work)
-    if rate is None and launcher.here:
+    if missing:
+        rate = estimate.Rate(0.0, f"the images are not here ({missing})")
+    elif rate is None and launcher.here:
         rate = estimate.calibrate(work, make_launcher)
     elif rate is None:
         rate = estimate.Rate(0.0, "no cell is done yet, and none is tried in a queue")

@@ -258,6 +258,8 @@ def _open(section: Any) -> Mapping[str, Part]:
             section.name, directory, section.validation_size, section.split_seed, section.on_error
         )
     except MissingSet as error:
+        if section.image_size:  # A recipe of image files.
+            raise
         # Perhaps a name of DATASETS, misspelt.
         try:
             lookup(DATASETS, section.name, "data.name")

@@ -174,7 +174,8 @@ def summary(work: Sequence[Work], rate: Rate, workers: int) -> list[str]:
     left = sum(w.left for w in work)
     runs = "1 run" if workers == 1 else f"{workers} runs"
     progress = f"{len(ended)} of {len(work)} cells done"
-    progress += f"; {left:.3g} multiply-adds left (forwards, over all images)"
+    if any(w.multiply_adds for w in work):
+        progress += f"; {left:.3g} multiply-adds left (forwards, over all images)"
     if not rate.value:
         return [progress, f"no estimate of the time: {rate.source}"]
     # The last runs leave workers idle, so no sweep is shorter than its longest cell.

@@ -70,6 +70,19 @@ def test_a_dry_run_writes_nothing_and_calibrates_where_nothing_is_done(
     assert not any(str(root) in word for word in command)
 
 
+def test_a_dry_run_lists_cells_whose_image_files_are_elsewhere(tmp_path, capsys, fake_launcher):
+    axis = "--axis=model.depth=18,34"
+    typed = ["sweep", "--config=configs/imagenet.py:network=resnet-18", axis, "--dry-run"]
+    typed += [f"--config.data.dir={tmp_path}", f"--root={tmp_path / 'root'}", "--launcher=fake"]
+    assert main(typed) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("0 of 450,410") == 2
+    assert "0 of 2 cells done no estimate of the time: the images are not here (no vers" in said
+    assert not fake_launcher.jobs
+    assert main([*typed, "--config.data.image_size=0"]) == 2
+    assert "unknown data.name 'imagenet2012'" in capsys.readouterr().err
+
+
 def test_a_calibration_that_fails_says_why(tmp_path, capsys, fake_launcher, monkeypatch):
     monkeypatch.setattr(fake_launcher, "said", "$ resinc\nresinc: no data here")
     assert main([*TYPED, f"--root={tmp_path / 'root'}", "--launcher=fake"]) == 0
