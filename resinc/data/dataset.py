@@ -23,7 +23,7 @@ from resinc.data.splits import load
 from resinc.data.stored import data_directory
 from resinc.data.streamed import Streamed, View
 from resinc.errors import InputError
-from resinc.registry import lookup
+from resinc.registry import did_you_mean, lookup
 
 # Of config.data: what only image files have, each 0 where nothing is asked.
 _OF_FILES = "image_size", "shorter_side", "jitter"
@@ -258,9 +258,11 @@ def _open(section: Any) -> Mapping[str, Part]:
             section.name, directory, section.validation_size, section.split_seed, section.on_error
         )
     except MissingSet as error:
-        if section.image_size:  # A recipe of image files.
-            raise
-        # Perhaps a name of DATASETS, misspelt.
+        # A recipe of image files, and no name of DATASETS that was misspelt.
+        if section.image_size and not did_you_mean(section.name, DATASETS):
+            raise MissingSet(
+                f"{error}; or let data.dir be a folder of train/CLASS/FILE and val/CLASS/FILE"
+            ) from None
         try:
             lookup(DATASETS, section.name, "data.name")
         except InputError as unknown:

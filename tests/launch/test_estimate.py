@@ -78,6 +78,7 @@ def test_a_dry_run_lists_cells_whose_image_files_are_elsewhere(tmp_path, capsys,
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("0 of 450,410") == 2
     assert "0 of 2 cells done no estimate of the time: the images are not here (no vers" in said
+    assert said.endswith("or let data.dir be a folder of train/CLASS/FILE and val/CLASS/FILE)")
     assert not fake_launcher.jobs
     assert main([*typed, "--config.data.image_size=0"]) == 2
     assert "unknown data.name 'imagenet2012'" in capsys.readouterr().err
