@@ -13,8 +13,6 @@ from resinc.ops.merge import MERGES
 from resinc.ops.shortcut import SHORTCUTS
 from tests import drawn
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def layers(shortcut="A", train=True):
     return make_layers(train=train, shortcut=SHORTCUTS[shortcut], merge=MERGES["add"])

@@ -11,8 +11,6 @@ from resinc.cost.count import network_cost
 from resinc.errors import InputError
 from resinc.networks import paths
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def build(variant="one_tower", classes=1000, **changes):
     section = base.get_config().model

@@ -12,8 +12,6 @@ from resinc.errors import InputError
 from resinc.networks.paths import unstack
 from tests import drawn
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def build(heads, **changes):
     section = base.get_config().model

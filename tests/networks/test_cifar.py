@@ -15,8 +15,6 @@ from resinc.networks.stage import segment_length, survival
 from resinc.networks.variables import draw_variables, seed_key, variable_shapes
 from tests import drawn
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def section(**changes):
     model = base.get_config().model

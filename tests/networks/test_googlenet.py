@@ -16,8 +16,6 @@ from resinc.networks.googlenet import MODULES
 from resinc.networks.options import layers_of
 from resinc.networks.variables import variable_shapes
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 IMAGE = (224, 224, 3)
 
 # Szegedy et al. 2014, Table 1, as printed: output size, channels in and out, then #1x1, #3x3

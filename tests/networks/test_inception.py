@@ -15,8 +15,6 @@ from resinc.networks.paths import stack, unstack
 from resinc.networks.variables import variable_shapes
 from tests import drawn
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 NAMES = ("inception_v3", "inception_v4", "inception_resnet")
 
 

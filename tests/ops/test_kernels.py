@@ -13,8 +13,6 @@ from resinc.errors import InputError
 from resinc.ops.conv import conv2d
 from resinc.ops.kernels import INITS, dirac, looks_linear
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 KEY = jax.random.key(0, impl="rbg")
 
 

@@ -14,8 +14,6 @@ from resinc.networks.paths import unstack
 from resinc.ops.loss import mistakes
 from resinc.probes import Subject, branches, check_probes
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 BRANCHES = ["branch1", "branch2", "branch3", "branch4"]
 ZEROED = "branch3"
 

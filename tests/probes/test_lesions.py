@@ -11,8 +11,6 @@ from resinc.ops.loss import mistakes
 from resinc.probes import check_probes, lesions
 from tests.probes.staged import section, subject
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def error(measured, network, variables) -> float:
     images, labels = measured.test

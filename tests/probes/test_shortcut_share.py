@@ -14,8 +14,6 @@ from resinc.ops.merge import join
 from resinc.probes import Subject, check_probes, shortcut_share
 from tests.probes import by_hand, staged
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def subject(**changes):
     section = digits.get_config("depth=8").model

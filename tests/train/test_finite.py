@@ -10,8 +10,6 @@ from resinc.train.replica import finite
 from resinc.train.replica.finite import PARTS, name_parts, nonfinite_parts
 from tests.train.runs import config
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 SOUND = {
     "loss": jnp.float32(2.3),
     "gradient": {"a": jnp.ones((300, 7)), "b": jnp.full((), 1e18)},

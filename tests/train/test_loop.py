@@ -18,8 +18,6 @@ from resinc.train.replica.state import init_state
 from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import config, final_state, metrics
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):

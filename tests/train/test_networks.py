@@ -25,7 +25,7 @@ from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.replica.state import State, init_state
 from resinc.train.replica.step import make_train_step
 
-pytestmark = pytest.mark.usefixtures("uncached", "older_emitters")
+pytestmark = pytest.mark.usefixtures("uncached")
 
 BOTTLENECK = {"block": "bottleneck", "shortcut": "B", "width": 8}
 # Name -> (config.model, pixels); as small as each network allows.

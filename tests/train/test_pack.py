@@ -27,6 +27,8 @@ from resinc.train.start import ready
 from tests.conftest import CACHE
 from tests.train.runs import config, final_state, flags
 
+pytestmark = pytest.mark.usefixtures("users_emitters")
+
 SETTINGS = {
     "steps": 8,
     "log_every_steps": 2,

@@ -16,8 +16,6 @@ from resinc.train.replica.optimizer import make_optimizer, make_schedule
 from resinc.train.replica.state import init_state
 from resinc.train.replica.step import make_eval_step, make_train_step
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 SIZE, BATCH = 40, 16
 
 

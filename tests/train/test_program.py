@@ -15,6 +15,8 @@ from resinc.train.evaluate import evaluate
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 
+pytestmark = pytest.mark.usefixtures("users_emitters")
+
 
 class Streamed:
     """The same batches, gathered by the host: whole images move, nothing is held."""
@@ -56,7 +58,7 @@ def begun(kind=lambda source: source, **changes):
     return program, source, program.place(state)
 
 
-@pytest.mark.parametrize("replicas", [1, 4])
+@pytest.mark.parametrize("replicas", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_batches_that_move_whole_give_the_bits_of_those_that_lie_on_the_device(replicas):
     ends = []
     for kind in (lambda source: source, Streamed):

@@ -17,8 +17,6 @@ from resinc.train.replica.micro_batches import mean_over_parts
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 
-pytestmark = pytest.mark.usefixtures("older_emitters")
-
 
 def test_smoothed_loss_is_the_cross_entropy_with_the_smoothed_target():
     logits = jnp.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])

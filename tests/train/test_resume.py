@@ -63,14 +63,6 @@ def test_other_seed_ends_elsewhere(uninterrupted):
         assert_same_end(folder, uninterrupted)
 
 
-@pytest.mark.parametrize("most", [3, 5])
-def test_many_steps_a_call_give_the_bits_of_one(uninterrupted, most):
-    """Calls of 5 span windows of 4; of 3, they leave two single steps before each checkpoint."""
-    folder = uninterrupted.parent / f"calls-{most}"
-    finish(folder, steps_per_call=most)
-    assert_same_end(folder, uninterrupted)
-
-
 def test_weights_are_drawn_where_no_checkpoint_is(uninterrupted, tmp_path, monkeypatch):
     """To read one, shapes are enough."""
     setup, drawn = assemble(config()), []
