@@ -11,6 +11,7 @@ import functools
 import sys
 from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
+from pathlib import Path
 
 from resinc.cache import kernel_choices
 from resinc.cores import available_cores
@@ -26,22 +27,50 @@ _EXCLUDED, _UNMEASURED = "--xla_gpu_exclude_nondeterministic_ops", "--xla_gpu_de
 _WRONG = ("0.10.2",)
 
 
+def flags(environment: Mapping[str, str]) -> str:
+    """Those of XLA_FLAGS; where it does not begin with "-", XLA takes it for a file of flags.
+
+    Raises:
+      InputError: there is no such file; XLA would end the process.
+    """
+    given = environment.get("XLA_FLAGS", "")
+    if not given.strip() or given.lstrip().startswith("-"):
+        return given
+    try:
+        return " ".join(Path(given).read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"XLA_FLAGS={given!r} is neither flags, which begin with '-', nor a file of flags: "
+            f"{error.strerror if isinstance(error, OSError) else error}"
+        ) from None
+
+
+def add_flag(environment: MutableMapping[str, str], flag: str) -> None:
+    """Raises InputError as `flags` does."""
+    environment["XLA_FLAGS"] = f"{flags(environment)} {flag}".strip()
+
+
 def guard_sums(environment: MutableMapping[str, str]) -> None:
     """Add to XLA_FLAGS what keeps sums right; has an effect until JAX starts its back end.
 
     A choice of these fusions that XLA_FLAGS already makes stays as it is: `check_sums` judges it.
     That of a parent process is no such choice: a sweep has all cores, its runs have one each.
     """
-    flags = as_given(environment).get("XLA_FLAGS", "")
+    given = as_given(environment)
     # By its record, not by itself: what needs no JAX loads nothing of it.
-    if _FUSIONS in flags or version("jaxlib") not in _WRONG:
+    if version("jaxlib") not in _WRONG:
         return
+    try:
+        if _FUSIONS in flags(given):
+            return
+    except InputError:
+        return  # Said by what starts JAX: this is called by an import.
     # YNN's convolutions do not share their work out among cores: a ResNet-20 step on two took 360
     # to 412 ms with them, 286 to 306 without. On one core they are the faster ones.
     alone = cores_per_device(environment) == 1
     fusions = "-reduce" if alone else "-individual_convolution,-reduce"
-    environment[_ADDED] = f"{_FUSIONS}={fusions}"
-    environment["XLA_FLAGS"] = f"{flags} {environment[_ADDED]}".strip()
+    add_flag(given, f"{_FUSIONS}={fusions}")
+    environment.update({_ADDED: f"{_FUSIONS}={fusions}", "XLA_FLAGS": given["XLA_FLAGS"]})
 
 
 def cores_per_device(environment: Mapping[str, str]) -> int:
@@ -57,12 +86,14 @@ def same_bits(environment: MutableMapping[str, str]) -> None:
     Which of the others is the fastest is measured, and measured again it may be another, of other
     bits: JAX keeps what was chosen beside compiled programs. Where it keeps nothing, nothing is
     measured either. A choice that XLA_FLAGS already makes stays as it is.
+
+    Raises:
+      InputError: XLA_FLAGS is neither flags nor a file of them.
     """
-    flags = environment.get("XLA_FLAGS", "")
-    if any(flag in flags for flag in (_EXCLUDED, _UNMEASURED)):
+    given = flags(environment)
+    if any(flag in given for flag in (_EXCLUDED, _UNMEASURED)):
         return
-    flag = _EXCLUDED if kernel_choices(environment) else _UNMEASURED
-    environment["XLA_FLAGS"] = f"{flags} {flag}=true".strip()
+    add_flag(environment, f"{_EXCLUDED if kernel_choices(environment) else _UNMEASURED}=true")
 
 
 def as_given(environment: Mapping[str, str]) -> dict[str, str]:

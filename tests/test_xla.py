@@ -130,3 +130,25 @@ def test_xla_knows_both_flags_about_kernels():
         given = dict(environment)
         xla.same_bits(given)
         assert python("import jax; jax.devices()", given["XLA_FLAGS"]).returncode == 0
+
+
+def test_flags_that_lie_in_a_file_are_kept(tmp_path, monkeypatch):
+    """What is no flag XLA takes for a file's name: with a flag behind it, for that of no file."""
+    monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
+    (tmp_path / "flags").write_text("--xla_dump_to=x\n--xla_dump_hlo_as_text\n")
+    environment = {"XLA_FLAGS": str(tmp_path / "flags")}
+    xla.guard_sums(environment)
+    xla.same_bits(environment)
+    given = environment["XLA_FLAGS"].split()
+    assert given[:2] == ["--xla_dump_to=x", "--xla_dump_hlo_as_text"]
+    assert [flag.partition("=")[0] for flag in given[2:]] == [FUSIONS, f"--{UNMEASURED}"]
+
+
+def test_flags_that_are_none_are_a_sentence(tmp_path):
+    """XLA would end the process with its own stack."""
+    command = [sys.executable, "-m", "resinc", "summary", "resnet-20"]
+    environment = os.environ | {"XLA_FLAGS": "xla_dump_to=x"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 2
+    assert done.stderr.startswith("resinc: XLA_FLAGS='xla_dump_to=x' is neither flags, which begin")
+    assert done.stderr.count("\n") == 1

@@ -95,7 +95,7 @@ def _spoiled(folder: Path, defect: str) -> Path:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--each", type=int, default=5)

@@ -14,6 +14,7 @@ from resinc.cli.jax_start import prepare_jax
 from resinc.errors import InputError
 from resinc.file_paths import show
 from resinc.runs.status import EXIT_DIVERGED
+from resinc.xla import add_flag
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -250,9 +251,7 @@ def run_plan(args: argparse.Namespace, overrides: list[str]) -> int:
     chips = [lookup(CHIPS, name, "chip") for name in args.chip]
     if "jax" in sys.modules:
         raise InputError("a plan needs a process in which JAX has not been started")
-    flags = os.environ.get("XLA_FLAGS", "")
-    wanted = f"--xla_force_host_platform_device_count={max(args.devices)}"
-    os.environ["XLA_FLAGS"] = f"{flags} {wanted}".strip()
+    add_flag(os.environ, f"--xla_force_host_platform_device_count={max(args.devices)}")
     os.environ["JAX_PLATFORMS"] = "cpu"
     prepare_jax(deterministic=False)
     from resinc.train.compiled.planned import compile_steps

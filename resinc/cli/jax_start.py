@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
-from resinc.xla import keep_memory, same_bits
+from resinc.xla import flags, keep_memory, same_bits
 
 
 def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> None:
@@ -24,6 +24,7 @@ def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> 
     """
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
     keep_compiled(os.environ)
+    flags(os.environ)  # Or refuse them.
     if deterministic:
         same_bits(os.environ)
     if "jax" not in sys.modules:

@@ -1,7 +1,9 @@
 """Run jobs on this machine, a few at a time, each in its own process."""
 
 import importlib.util
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -113,7 +115,9 @@ def visible_devices() -> tuple[str, ...]:
     if os.environ.get("JAX_PLATFORMS", "cuda").split(",")[0] not in ("cuda", "gpu"):
         return ()
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return tuple(filter(None, os.environ["CUDA_VISIBLE_DEVICES"].split(",")))
+        # As CUDA reads it: up to the first that is none, so that "-1" hides all.
+        named = (name.strip() for name in os.environ["CUDA_VISIBLE_DEVICES"].split(","))
+        return tuple(itertools.takewhile(re.compile(r"\d|GPU-|MIG-").match, named))
     ids = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
     return tuple(sorted(ids, key=int))
 

@@ -51,6 +51,9 @@ class Holder(NamedTuple):
         """Whether it ran on this machine, where the kernel's lock tells."""
         return self.boot == host.boot()
 
+    def is_this_process(self) -> bool:
+        return self.is_here() and (self.space, self.pid) == (host.process_space(), os.getpid())
+
     def is_gone(self) -> bool:
         """Whether it is known to have ended; False: it may live."""
         if self.is_here():
@@ -71,6 +74,8 @@ def _read(path: Path) -> Holder | None:
     if not path.exists():
         return None
     values = read_object(path)
+    if not values and not path.exists():
+        return None  # Removed meanwhile.
     fields: dict[str, Any] = {
         name: values[name] if isinstance(values.get(name), kind) else kind()
         for name, kind in Holder.__annotations__.items()

@@ -19,6 +19,10 @@ from resinc.runs.holder import Holder
 _UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 
 
+class TakenOver(InputError):
+    """The folder of this process is another's now."""
+
+
 @contextlib.contextmanager
 def held(workdir: Path) -> Iterator[None]:
     """Create the folder and keep every other process from training in it.
@@ -39,6 +43,24 @@ def held(workdir: Path) -> Iterator[None]:
             mine = _claim(workdir, kernel)
         with holder.beating(workdir, mine):
             yield
+
+
+def check_held(workdir: Path) -> None:
+    """See that a folder is still this process's, which may have slept for longer than it knows.
+
+    A laptop that was closed, a virtual machine that was paused, a network folder that hung: another
+    machine takes such a process to be gone, and both would write.
+
+    Raises:
+      TakenOver: another process trains there, or did meanwhile.
+    """
+    other = holder.read_holder(workdir)
+    # Without a token it is damaged, or cannot be read at the moment.
+    if other is None or (other.token and not other.is_this_process()):
+        raise TakenOver(
+            f"workdir {str(workdir)!r} was taken over by {other or 'a process that has ended'}, "
+            "which had no sign of life from this one; this one writes nothing more"
+        )
 
 
 def is_of_lock(name: str) -> bool:

@@ -125,9 +125,8 @@ def _total(sums: list[Sums], part: range, left_out: Set[int]) -> Result:
     size, seen = len(part) - len(missing), sum(int(s.seen) for s in sums)
     id_sum = sum(int(s.id_sum) for s in sums) % 2**32
     expected = sum(part) - sum(missing) - len(missing) * part.start + size
-    assert (seen, id_sum) == (size, expected % 2**32), (
-        f"evaluation counted {seen} examples of {size}, or one of them twice"
-    )
+    if (seen, id_sum) != (size, expected % 2**32):  # No assert: `python -O` would leave it out.
+        raise AssertionError(f"evaluation counted {seen} examples of {size}, or one of them twice")
     # float64: a float32 running sum of 50,000 mistakes would still be exact, of losses not.
     loss = sum(np.float64(s.loss) for s in sums) / size
     error = sum(np.float64(s.error) for s in sums) / size

@@ -13,40 +13,10 @@ from random import Random
 
 import pytest
 
-from resinc.cli import main
-from tests.crash.trainer import Moment, Trainers, checkpoints, command
-from tests.train.runs import assert_same_end, final_state
+from tests.crash.trainer import Moment, assert_same_run, checkpoints
 
 MOMENTS = int(os.environ.get("MOMENTS") or 4)  # Of SIGKILL; fewer of what comes more rarely.
 SEED = int(os.environ.get("SEED") or time.time())
-
-
-@pytest.fixture(scope="module")
-def trainers(tmp_path_factory):
-    trainers = Trainers(tmp_path_factory.mktemp("trainers"))
-    yield trainers
-    trainers.close()
-
-
-@pytest.fixture(scope="module")
-def alone(trainers, tmp_path_factory):
-    """A run that nothing happened to, and how often it touched its files."""
-    folder = tmp_path_factory.mktemp("crash") / "alone"
-    ended = trainers.run(folder)
-    assert ended.code == 0, ended.output
-    return folder, ended.touches
-
-
-def assert_same_run(folder: Path, other: Path) -> None:
-    """The same end, and no checkpoint that is damaged, or was found so on the way.
-
-    Killed before it removed an old one, and with nothing left to save, it has one more.
-    """
-    assert_same_end(folder, other)
-    assert {*checkpoints(folder)} >= {*checkpoints(other)}
-    for step in {*checkpoints(folder)} - {*checkpoints(other)}:
-        final_state(folder, str(step))
-    assert not (folder / "damaged").exists()
 
 
 def kind(place: str) -> str:
@@ -180,21 +150,3 @@ def test_run_that_loses_its_power_at_any_moment_ends_as_one_left_alone(
         if met.total() == losses:
             break
     record_property("crash", summed(met))
-
-
-@pytest.mark.crash("two processes on one folder, of one host or of two")
-def test_second_process_is_refused_even_while_the_first_is_stopped(
-    trainers, alone, tmp_path, capsys
-):
-    whole, touches = alone
-    first = trainers.start(tmp_path / "run", Moment(signal.SIGSTOP, touches // 2, 0))
-    while "met before" not in trainers.said():
-        time.sleep(0.01)
-    try:
-        assert main(command(tmp_path / "run")) == 2
-        assert f"is in use by process {first} on " in capsys.readouterr().err
-    finally:
-        os.kill(first, signal.SIGCONT)
-        ended = trainers.end()
-    assert ended.code == 0, ended.output
-    assert_same_run(tmp_path / "run", whole)

@@ -11,6 +11,7 @@ from resinc.data import DATASETS
 from resinc.data.prepare import prepare_spec
 from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train
+from tests.crash.trainer import assert_same_run
 from tests.data import originals
 from tests.train.runs import assert_same_end, config
 
@@ -75,3 +76,20 @@ def test_run_whose_data_cannot_be_written_ends_as_one_whose_data_can(
         (home / "x").touch()
     assert train(config(**CHANGES, **small), tmp_path / "run").state == "done"
     assert_same_end(tmp_path / "run", tmp_path / "alone")
+
+
+@pytest.mark.crash("closed output")
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "closed",
+        pytest.param("full", marks=pytest.mark.slow),
+        pytest.param("head", marks=pytest.mark.slow),
+    ],
+)
+def test_run_whose_output_nobody_takes_ends_as_one_whose_output_is_read(
+    reader, trainers, alone, tmp_path
+):
+    """All descriptors closed, a log on a full disk, `| head -n 1`."""
+    assert trainers.run(tmp_path / "run", reader=reader).code == 0
+    assert_same_run(tmp_path / "run", alone[0])

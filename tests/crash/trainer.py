@@ -5,7 +5,9 @@ often the process touched files of its run, which is saving and bookkeeping, and
 such a touch meets what lies between them: the arrays that other threads write, and the computing.
 """
 
+import contextlib
 import ctypes
+import errno
 import json
 import os
 import re
@@ -13,15 +15,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Self
 
-from tests.train.runs import flags
+from resinc.runs.folder import HOLDER
+from tests.train.runs import assert_same_end, final_state, flags
 
 CHANGES = {"steps": 12, "log_every_steps": 2, "eval_every_steps": 4, "checkpoint_every_steps": 2}
 RECIPE = "--config=configs/digits.py:depth=8"
 LONGEST_DELAY = 0.05  # Seconds; a step takes a few thousandths.
+WAIT = 0  # In place of a signal: the thread that touches the file waits until it is let go on.
+BEAT, STALE = 0.2, 5.0  # Seconds, of hosts that are made up: what a minute is for real ones.
 TOUCHES = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
 
 
@@ -29,7 +36,7 @@ class Moment(NamedTuple):
     """When a signal comes.
 
     Attributes:
-      number: of the signal.
+      number: of the signal, or WAIT.
       touch: of a file of the run, from 1, before which it comes.
       delay: seconds that it comes later.
     """
@@ -84,6 +91,7 @@ class Trainers:
 
     def __init__(self, place: Path):
         """What is compiled, and what trainers say, lies in `place`."""
+        place.mkdir(exist_ok=True)
         self._output = place / "output"
         environment = os.environ | {
             "XLA_FLAGS": "",
@@ -99,12 +107,32 @@ class Trainers:
             text=True,
         )
 
-    def start(self, folder: Path, moment: Moment | None = None) -> int:
-        """Returns its process number."""
-        asked = {"folder": str(folder), "moment": moment, "output": str(self._output)}
+    def start(
+        self, folder: Path, moment: Moment | None = None, host: str = "", reader: str = ""
+    ) -> int:
+        """Returns its process number.
+
+        Args:
+          folder: of the run.
+          moment: in its life at which it is met.
+          host: it takes itself to be on, beside others whose kernels know nothing of its locks.
+          reader: of its output: a key of READERS; "": the output is kept for `said`.
+        """
+        self._gate().unlink(missing_ok=True)
+        asked = {"folder": str(folder), "moment": moment, "host": host, "reader": reader}
         assert self._process.stdin
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        print(json.dumps(asked | {"output": str(self._output)}), file=self._process.stdin)
+        self._process.stdin.flush()
         return self._answer()
+
+    def wait_until_met(self) -> None:
+        while "met before" not in self.said():
+            assert "touches: " not in self.said(), "it ended before that moment"
+            time.sleep(0.01)
+
+    def go_on(self) -> None:
+        """Let one that WAITs go on."""
+        self._gate().touch()
 
     def said(self) -> str:
         return self._output.read_text()
@@ -115,12 +143,17 @@ class Trainers:
         place = re.search(r"^met before: (.*)$", output, re.MULTILINE)
         return Ended(code, output, place[1] if place else "")
 
-    def run(self, folder: Path, moment: Moment | None = None) -> Ended:
-        self.start(folder, moment)
+    def run(
+        self, folder: Path, moment: Moment | None = None, host: str = "", reader: str = ""
+    ) -> Ended:
+        self.start(folder, moment, host, reader)
         return self.end()
 
     def close(self) -> None:
         self._process.communicate()
+
+    def _gate(self) -> Path:
+        return _gate(self._output)
 
     def _answer(self) -> int:
         assert self._process.stdout
@@ -133,16 +166,34 @@ def checkpoints(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
+def assert_same_run(folder: Path, other: Path) -> None:
+    """The same end, and no checkpoint that is damaged, or was found so on the way.
+
+    Killed before it removed an old one, and with nothing left to save, it has one more.
+    """
+    assert_same_end(folder, other)
+    assert {*checkpoints(folder)} >= {*checkpoints(other)}
+    for step in {*checkpoints(folder)} - {*checkpoints(other)}:
+        final_state(folder, str(step))
+    assert not (folder / "damaged").exists()
+
+
+def _gate(output: Path) -> Path:
+    return output.with_suffix(".go")
+
+
 class _Clock:
     """An audit hook: counts touches, and sends the signal."""
 
-    def __init__(self, folder: str, moment: Moment | None):
-        self._folder, self._moment, self.touches = folder, moment, 0
+    def __init__(self, folder: str, moment: Moment | None, gate: Path):
+        self._folder, self._moment, self._gate, self.touches = folder, moment, gate, 0
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in TOUCHES:
             return
         place = str(arguments[0])
+        if HOLDER in place.rpartition("/")[2]:  # How many signs of life is a matter of time.
+            return
         # Of a tree that is removed, files have a name alone, and a descriptor of their folder.
         if not place.startswith(self._folder) and event not in ("os.remove", "os.rmdir"):
             return
@@ -157,18 +208,61 @@ class _Clock:
 
     def _meet(self) -> None:
         assert self._moment
-        os.kill(os.getpid(), self._moment.number)
+        if self._moment.number != WAIT:
+            os.kill(os.getpid(), self._moment.number)
+            return
+        while not self._gate.exists():
+            time.sleep(0.01)
 
 
-def _train(folder: str, moment: list[Any] | None) -> int:
+def _close() -> None:
+    for number in (0, 1, 2):
+        os.close(number)
+
+
+def _write_to(descriptor: int) -> None:
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+
+
+def _write_to_head() -> None:
+    """As in `resinc train ... | head -n 1`."""
+    head = subprocess.Popen(["head", "-n", "1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert head.stdin
+    _write_to(head.stdin.fileno())
+    head.stdin.close()
+
+
+READERS = {
+    "closed": _close,
+    "full": lambda: _write_to(os.open("/dev/full", os.O_WRONLY)),
+    "head": _write_to_head,
+}
+
+
+def _live_on(made_up: str) -> None:
+    """On a host of that name, with others on a file system that passes on no locks."""
+    from resinc.runs import holder, host, lock
+
+    def flock(file: Any, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    lock.fcntl = SimpleNamespace(**{**vars(lock.fcntl), "flock": flock})
+    for name in ("name", "boot", "process_space"):
+        setattr(host, name, lambda: made_up)
+    holder.BEAT_SECONDS, holder.STALE_SECONDS = BEAT, STALE
+
+
+def _train(folder: str, moment: list[Any] | None, gate: Path) -> int:
     from resinc import cli
 
-    clock = _Clock(folder, Moment(*moment) if moment else None)
+    clock = _Clock(folder, Moment(*moment) if moment else None, gate)
     # Where tests run under nohup, what they start ignores a hang-up too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     sys.addaudithook(clock)
     code = cli.main(command(Path(folder)))
-    print(f"touches: {clock.touches}", flush=True)
+    with contextlib.suppress(OSError):  # Nobody reads it.
+        os.write(1, f"touches: {clock.touches}\n".encode())
     return code
 
 
@@ -189,10 +283,13 @@ def _serve() -> None:
         copy = os.fork()
         if not copy:
             _end_with_parent()
-            output = os.open(asked["output"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-            for stream in (1, 2):
-                os.dup2(output, stream)
-            sys.exit(_train(asked["folder"], asked["moment"]))
+            output = Path(asked["output"])
+            _write_to(os.open(output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC))
+            if asked["reader"]:
+                READERS[asked["reader"]]()
+            if asked["host"]:
+                _live_on(asked["host"])
+            sys.exit(_train(asked["folder"], asked["moment"], _gate(output)))
         print(copy, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]), flush=True)
 

@@ -250,6 +250,26 @@ def test_a_tpu_host_runs_one_process_for_all_its_chips(tmp_path, monkeypatch):
     assert not local.has_tpu(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("given", "devices"),
+    [
+        ("0,1", ("0", "1")),
+        ("1, 0,", ("1", "0")),
+        ("GPU-8932f937,MIG-3fa5", ("GPU-8932f937", "MIG-3fa5")),
+        ("-1", ()),
+        ("0,-1,1", ("0",)),
+        ("NoDevFiles", ()),
+        ("", ()),
+    ],
+)
+def test_devices_are_those_that_cuda_shows(given, devices, monkeypatch):
+    """ "-1" is how people hide all of them: the runs then share out the cores."""
+    monkeypatch.setattr(local.importlib.util, "find_spec", lambda name: "cuda" in name)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert local.visible_devices() == devices
+
+
 def test_a_launcher_changes_where_cells_run_and_nothing_else(tmp_path, monkeypatch):
     """One that runs each job at once, by itself, leaves what the local one leaves."""
 

@@ -8,7 +8,7 @@ import pytest
 from resinc.train.loop import train
 from resinc.train.replica import finite
 from resinc.train.replica.finite import PARTS, name_parts, nonfinite_parts
-from tests.train.runs import config
+from tests.train.runs import config, final_state
 
 SOUND = {
     "loss": jnp.float32(2.3),
@@ -78,3 +78,4 @@ def test_last_sound_checkpoint_stays(tmp_path):
     assert outcome.state == "diverged"
     assert outcome.step in (7, 8)
     assert [p.name for p in (tmp_path / "checkpoints").iterdir() if p.name.isdigit()] == ["5"]
+    assert final_state(tmp_path).step == 5  # Its checksum is right.

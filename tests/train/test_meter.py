@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from resinc.runs.lock import held
 from resinc.train.recording import progress
 from resinc.train.recording.progress import Meter, Pace
 from resinc.train.recording.recorder import Recorder
@@ -42,7 +43,7 @@ def test_what_to_do_is_said_once_where_a_run_waits_for_images(clock, tmp_path, c
     settings = config(log_every_steps=1, steps=9)
     row = np.zeros(1, np.float32)
     report = Report(row, row, row, np.array([-1]), np.array([0]))
-    with Recorder(tmp_path, settings, start, 0.0) as recorder:
+    with held(tmp_path), Recorder(tmp_path, settings, start, 0.0) as recorder:
         recorder.begin("raise data.threads")
         for step in range(1, 7):
             waited = 3.0 if step > 3 else 0.0

@@ -98,6 +98,7 @@ def before_step(monkeypatch, action):
     monkeypatch.setattr(members, "batches", batches)
 
 
+@pytest.mark.crash("packed run with one diverging member")
 def test_members_leave_what_single_runs_leave_and_end_each_by_itself(alone, tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ("a", "b", "c", "other")]
     folders[3].mkdir()
@@ -123,6 +124,7 @@ def test_members_leave_what_single_runs_leave_and_end_each_by_itself(alone, tmp_
     assert {file.name for file in folders[3].iterdir()} <= {"config.json", "lock"}
 
 
+@pytest.mark.crash("packed run that is stopped or killed")
 def test_members_that_are_stopped_go_on_alone_or_beside_others(alone, tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ("a", "b", "new")]
 
@@ -149,6 +151,7 @@ def test_members_that_are_stopped_go_on_alone_or_beside_others(alone, tmp_path, 
     assert_same_run(folders[2], alone[0])
 
 
+@pytest.mark.crash("packed run that is stopped or killed")
 def test_a_pack_that_was_killed_goes_on_with_the_same_bits(alone, tmp_path):
     folders = [tmp_path / "a", tmp_path / "b"]
     file = write_pack(

@@ -82,6 +82,7 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.crash("signal to one of two processes that train together")
 @pytest.mark.parametrize("asked", [0, 1])
 def test_all_processes_save_the_same_step_when_one_is_told_to_stop(asked, tmp_path, uninterrupted):
     processes = start(tmp_path / "run", 2, **LONG)
@@ -99,6 +100,7 @@ def test_all_processes_save_the_same_step_when_one_is_told_to_stop(asked, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.crash("host killed in a two-process run")
 @pytest.mark.parametrize("lost", [0, 1])
 def test_others_end_when_a_process_is_killed_and_the_run_goes_on_to_the_same_bits(
     lost, tmp_path, uninterrupted

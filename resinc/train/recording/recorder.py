@@ -18,6 +18,7 @@ from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs.config import write_config
 from resinc.runs.correct import Correct, write_correct
+from resinc.runs.lock import check_held
 from resinc.runs.log import append_log
 from resinc.runs.measurements import read_measurements, write_measurements
 from resinc.runs.provenance import write_origin
@@ -203,7 +204,12 @@ class Recorder:
         write_measurements(self._folder, known)
 
     def save(self, state: State) -> None:
-        """Begin a checkpoint, with the metrics before it; `state`: on the host."""
+        """Begin a checkpoint, with the metrics before it; `state`: on the host.
+
+        Raises:
+          TakenOver: the folder is another process's now.
+        """
+        self._check_held()
         self._writer.sync()
         config = config_file.to_dict(self._config)
         error, self._validation_error = self._validation_error, None
@@ -249,6 +255,7 @@ class Recorder:
                 self._scratch.cleanup()
 
     def _failed(self, error: BaseException) -> None:
+        self._check_held()  # What failed may be what the other one does there.
         cause = outside_cause(error)
         message = cause or f"{type(error).__name__}: {error}"
         if self._log_file:
@@ -299,7 +306,12 @@ class Recorder:
             )
         self._status("running", step)
 
+    def _check_held(self) -> None:
+        if is_first():
+            check_held(self._folder)
+
     def _status(self, state: str, step: int, message: str = "") -> None:
+        self._check_held()
         # Members take the time of the machine together: summed over runs, it counts once.
         seconds = self._seconds_before + (time.monotonic() - self._begun) / self._sharing
         write_status(self._folder, state, step, self._config.steps, seconds, message)
