@@ -49,6 +49,24 @@ def read_path(text: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A file that a user asked for, whole or not at all; inside, what it gives is to be written.
+
+    Raises:
+      InputError: it cannot be written; what was there before stays.
+    """
+    part = path.with_name(f"{path.name}.part")
+    with writing(path):
+        try:
+            yield part
+            part.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+
+
 def show(path: str | os.PathLike[str]) -> str:
     """A path in a sentence: in quotes, what does not print escaped, so that it is one line."""
     return repr(os.fspath(path))

@@ -1,5 +1,6 @@
 """Paths as careless hands type them, the same way in every command, field and variable."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from resinc import config as config_lib
 from resinc.cli import main
 from resinc.data.stored import data_directory
 from resinc.errors import InputError
-from resinc.file_paths import read_path, show
+from resinc.file_paths import read_path, show, written
 
 COMMANDS = {
     "train": ["train", "--config=configs/digits.py", "--workdir"],
@@ -106,3 +107,20 @@ def test_a_path_is_printed_whole(name, tmp_path, capsys, monkeypatch):
 def test_a_path_is_one_line_in_a_sentence():
     assert show(Path("a\nb")) == r"'a\nb'"
     assert show("runs/x") == "'runs/x'"
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence_and_the_old_one_stays(tmp_path):
+    out = tmp_path / "w.safetensors"
+    out.write_bytes(b"old")
+
+    def fill_the_disk():
+        with written(out) as part:
+            part.write_bytes(b"ne")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match=r"w\.safetensors' cannot be written: No space left"):
+        fill_the_disk()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(out.name, b"old")]
+    with written(out) as part:
+        part.write_bytes(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(out.name, b"new")]

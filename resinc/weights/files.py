@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from resinc.errors import InputError
+from resinc.file_paths import written
 from resinc.weights.keras_file import read_keras
 from resinc.weights.kind import HDF5, KERAS, SAFETENSORS, TORCH, kind_of
 from resinc.weights.names import plain_names
@@ -76,7 +77,8 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]
       about: the file's metadata.
 
     Raises:
-      InputError: another suffix, a folder that is not there, or safetensors is not installed.
+      InputError: another suffix, a folder that is not there, a file that cannot be written, or
+        safetensors is not installed.
     """
     if path.suffix != ".safetensors":
         raise InputError(f"{str(path)!r} does not end in .safetensors, the format that is written")
@@ -85,11 +87,10 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]
     if not path.parent.is_dir():
         raise InputError(f"no folder {str(path.parent)!r} to write {path.name!r} into")
     safetensors = _optional("safetensors.numpy", path)
-    part = path.with_name(path.name + ".part")
     # Not contiguous, a transposed array would be written in the order of its memory.
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    safetensors.save_file(whole, part, metadata=dict(about))
-    part.replace(path)
+    with written(path) as part:  # Its own writing raises an error that is no OSError.
+        part.write_bytes(safetensors.save(whole, metadata=dict(about)))
 
 
 def _optional(module: str, path: Path) -> Any:

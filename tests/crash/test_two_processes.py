@@ -31,7 +31,7 @@ def test_second_process_is_refused_even_while_the_first_is_stopped(
 ):
     whole, touches = alone
     first = trainers.start(tmp_path / "run", Moment(signal.SIGSTOP, touches // 2, 0))
-    trainers.wait_until_met()
+    trainers.wait_until_stopped(first)
     try:
         assert main(command(tmp_path / "run")) == 2
         assert f"is in use by process {first} on " in capsys.readouterr().err
@@ -68,7 +68,7 @@ def test_host_that_slept_for_too_long_leaves_the_run_to_the_one_that_took_it_ove
     random = Random(f"{SEED} {turn}")
     slept = Moment(signal.SIGSTOP, random.randint(touches // 4, 3 * touches // 4), 0)
     first = trainers.start(tmp_path / "run", slept, host="node1")
-    trainers.wait_until_met()
+    trainers.wait_until_stopped(first)
     try:
         elsewhere.start(tmp_path / "run", Moment(WAIT, touches // 5, 0), host="node2")
         elsewhere.wait_until_met()

@@ -127,8 +127,15 @@ class Trainers:
 
     def wait_until_met(self) -> None:
         while "met before" not in self.said():
-            assert "touches: " not in self.said(), "it ended before that moment"
+            assert "touches: " not in self.said(), f"ended before that moment: {self.said()}"
             time.sleep(0.01)
+
+    def wait_until_stopped(self, number: int) -> None:
+        """By SIGSTOP, which comes a while after it is said; `number`: of the process."""
+        self.wait_until_met()
+        command = ["ps", "-o", "state=", "-p", str(number)]
+        while not subprocess.check_output(command, text=True).startswith("T"):
+            time.sleep(0.05)
 
     def go_on(self) -> None:
         """Let one that WAITs go on."""

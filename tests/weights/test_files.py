@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import os
 import pickle
 import struct
 import sys
@@ -425,6 +426,13 @@ def test_a_folder_in_the_place_of_an_exported_file_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="is a folder: name a file to write"):
         files.write(tmp_path / "a.safetensors", {}, {})
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="a folder that takes no files")
+def test_an_exported_file_that_cannot_be_written_is_a_sentence():
+    """The error that safetensors would raise is none of the system's."""
+    with pytest.raises(InputError, match=r"'/proc/w\.safetensors' cannot be written: "):
+        files.write(Path("/proc/w.safetensors"), {"a": np.ones(3, np.float32)}, {})
 
 
 def test_the_only_dense_layer_of_a_keras_file_is_the_head():

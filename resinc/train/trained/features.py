@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from resinc import networks
 from resinc.data import normalize
 from resinc.errors import InputError
-from resinc.file_paths import writing
+from resinc.file_paths import written
 from resinc.networks.paths import depth_key, unstack
 from resinc.registry import lookup
 from resinc.train.trained.load import load_trained
@@ -77,7 +77,7 @@ def write_features(
             for moved, _ in itertools.islice(batches, -(-most // BATCH))
         ]
     arrays = {name: np.concatenate([part[name] for part in parts])[:most] for name in parts[0]}
-    with writing(out), out.open("wb") as file:
+    with written(out) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     return {name: array.shape for name, array in arrays.items()}
 

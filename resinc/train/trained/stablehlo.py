@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc.errors import InputError
-from resinc.file_paths import writing
+from resinc.file_paths import written
 from resinc.train.trained.load import Trained, load_trained
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -39,8 +39,8 @@ def export_program(folder: Path, which: str, out: Path, average: bool = False) -
     if importlib.util.find_spec("flatbuffers") is None:
         raise InputError(f"{str(out)!r} needs the package flatbuffers: pip install flatbuffers")
     content = serialized(load_trained(folder, which, average))
-    with writing(out):
-        out.write_bytes(content)
+    with written(out) as part:
+        part.write_bytes(content)
     return len(content)
 
 
