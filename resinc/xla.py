@@ -25,6 +25,31 @@ _EXCLUDED, _UNMEASURED = "--xla_gpu_exclude_nondeterministic_ops", "--xla_gpu_de
 # Versions of jaxlib with the fault; 0.10.0 and 0.10.1 have it not. XLA aborts on a flag that it
 # does not know, so no other is given it.
 _WRONG = ("0.10.2",)
+_OFF, _ON = ("", "0", "f", "false", "n", "no", "off"), ("1", "t", "true", "y", "yes", "on")
+# Variables of JAX's that change what a seed, a type or a step is -> the values that do not.
+_MEANINGS = {
+    "JAX_ENABLE_X64": _OFF,
+    "JAX_DISABLE_JIT": _OFF,
+    "JAX_NUMPY_DTYPE_PROMOTION": ("standard",),
+    "JAX_DEFAULT_PRNG_IMPL": ("threefry2x32",),
+    "JAX_THREEFRY_PARTITIONABLE": _ON,
+    "JAX_RANDOM_SEED_OFFSET": ("0",),
+}
+
+
+def check_variables(environment: Mapping[str, str]) -> None:
+    """See that nothing in the environment changes what a run computes, which is its config's alone.
+
+    Raises:
+      InputError: something does, or XLA_FLAGS is neither flags nor a file of them.
+    """
+    flags(environment)
+    for name, harmless in _MEANINGS.items():
+        if environment.get(name, harmless[0]).lower() not in harmless:
+            raise InputError(
+                f"{name}={environment[name]!r} would change what a run computes from its config "
+                "and seed: unset it"
+            )
 
 
 def flags(environment: Mapping[str, str]) -> str:

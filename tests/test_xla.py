@@ -8,6 +8,7 @@ from importlib import metadata
 import pytest
 
 from resinc import xla
+from resinc.cli import main
 
 FUSIONS = "--xla_cpu_experimental_ynn_fusion_type"
 VERSION = metadata.version("jaxlib")
@@ -152,3 +153,32 @@ def test_flags_that_are_none_are_a_sentence(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("resinc: XLA_FLAGS='xla_dump_to=x' is neither flags, which begin")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "changing", "harmless"),
+    [
+        ("JAX_ENABLE_X64", "1", "False"),
+        ("JAX_DISABLE_JIT", "true", "0"),
+        ("JAX_NUMPY_DTYPE_PROMOTION", "strict", "standard"),
+        ("JAX_DEFAULT_PRNG_IMPL", "rbg", "threefry2x32"),
+        ("JAX_THREEFRY_PARTITIONABLE", "0", "True"),
+        ("JAX_RANDOM_SEED_OFFSET", "3", "0"),
+    ],
+)
+def test_variables_that_change_what_a_seed_or_type_means_are_refused(
+    name, changing, harmless, monkeypatch, tmp_path, capsys
+):
+    """With JAX_ENABLE_X64=1 a run ended in 92 lines of traceback, behind its first files."""
+    xla.check_variables({name: harmless})
+    monkeypatch.setenv(name, changing)
+    commands = [
+        ["train", "--config=configs/digits.py:depth=8", f"--workdir={tmp_path / 'run'}"],
+        ["sweep", "experiments/degradation.py", "--root", str(tmp_path / "run")],
+    ]
+    for command in commands:
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"resinc: {name}='{changing}' would change what a run computes")
+        assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
-from resinc.xla import flags, keep_memory, same_bits
+from resinc.xla import check_variables, keep_memory, same_bits
 
 
 def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> None:
@@ -20,11 +20,12 @@ def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> 
       join: what must be the first call of JAX, of a command that several processes share.
 
     Raises:
-      InputError: several processes of another command, or no device of JAX_PLATFORMS.
+      InputError: several processes of another command, no device of JAX_PLATFORMS, or a variable
+        that changes what is computed.
     """
     logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every file it renames.
     keep_compiled(os.environ)
-    flags(os.environ)  # Or refuse them.
+    check_variables(os.environ)
     if deterministic:
         same_bits(os.environ)
     if "jax" not in sys.modules:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from resinc.cli.jax_start import check_platform_apart
 from resinc.errors import InputError
 from resinc.file_paths import show, writing
+from resinc.xla import check_variables
 
 if TYPE_CHECKING:
     from resinc.launch.plan import Plan
@@ -23,6 +24,7 @@ RESULTS = Path("runs/results")  # Ignored by git, as all that users make.
 
 
 def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
+    check_variables(os.environ)
     if os.environ.get("JAX_PLATFORMS", "cpu") != "cpu":
         check_platform_apart()
     plan = _plan(args, overrides).noted(args.tag, args.note)
