@@ -119,6 +119,7 @@ class Trainers:
           reader: of its output: a key of READERS; "": the output is kept for `said`.
         """
         self._gate().unlink(missing_ok=True)
+        self._output.write_text("")  # Not what the one before said.
         asked = {"folder": str(folder), "moment": moment, "host": host, "reader": reader}
         assert self._process.stdin
         print(json.dumps(asked | {"output": str(self._output)}), file=self._process.stdin)
