@@ -182,3 +182,12 @@ def test_variables_that_change_what_a_seed_or_type_means_are_refused(
         assert said.startswith(f"resinc: {name}='{changing}' would change what a run computes")
         assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variable_that_jax_refuses_is_a_sentence():
+    command = [sys.executable, "-m", "resinc", "summary", "resnet-20"]
+    environment = os.environ | {"JAX_DEFAULT_MATMUL_PRECISION": "bogus"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 2
+    assert done.stderr.startswith("resinc: JAX refuses its environment: Invalid value")
+    assert done.stderr.count("\n") == 1

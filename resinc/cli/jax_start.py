@@ -33,6 +33,10 @@ def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> 
         # a fifth of a start (5.3 s, now 4.3).
         gc.set_threshold(50_000, 10, 10)
         keep_memory()
+    try:
+        import jax  # noqa: F401
+    except ValueError as error:  # Of a variable that holds none of its choices.
+        raise InputError(f"JAX refuses its environment: {error}") from None
     if join:
         join()
     else:

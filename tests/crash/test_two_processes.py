@@ -19,11 +19,11 @@ pytestmark = pytest.mark.crash("two processes on one folder, of one host or of t
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory):
+def elsewhere(trainers, tmp_path_factory):
     """Trainers of the other host."""
-    trainers = Trainers(tmp_path_factory.mktemp("elsewhere"))
-    yield trainers
-    trainers.close()
+    others = Trainers(tmp_path_factory.mktemp("elsewhere"), trainers.cache)
+    yield others
+    others.close()
 
 
 def test_second_process_is_refused_even_while_the_first_is_stopped(

@@ -89,13 +89,13 @@ class Trainers:
     Half of what a short run costs is importing.
     """
 
-    def __init__(self, place: Path):
-        """What is compiled, and what trainers say, lies in `place`."""
-        place.mkdir(exist_ok=True)
+    def __init__(self, place: Path, cache: Path | None = None):
+        """What trainers say lies in `place`; what they compile too, or in that of others."""
         self._output = place / "output"
+        self.cache = cache or place / "cache"
         environment = os.environ | {
             "XLA_FLAGS": "",
-            "JAX_COMPILATION_CACHE_DIR": str(place / "cache"),
+            "JAX_COMPILATION_CACHE_DIR": str(self.cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
