@@ -144,6 +144,9 @@ class _Silent:
     def admit(self, job: Job) -> bool:
         return True
 
+    def waiting(self, why: Mapping[str, str]) -> None:
+        pass
+
     def started(self, job: Job) -> None:
         pass
 

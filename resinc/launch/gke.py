@@ -85,10 +85,7 @@ class Gke(Queued):
         print(f"resinc: {count} in {folder}: `kubectl apply -f {folder}` starts them")
 
     def _read(self) -> Mapping[Key, Place]:
-        known = kubectl.read_jobsets(self._pods.namespace, f"{SWEEP}={self._sweep}")
-        return {
-            (k.cell, k.attempt): Place(self._place(k.name), k.state) for k in known if not k.ended
-        }
+        return kubectl.read_queue(self._pods.namespace, f"{SWEEP}={self._sweep}")
 
     def _find(self, job: Job, queue: Mapping[Key, Place]) -> Key | None:
         """By its name too: somebody may have applied its manifest by hand."""
@@ -107,7 +104,7 @@ class Gke(Queued):
             cell = self._cell(job)
             attempt = 1 + max((k.attempt for k in known if k.cell == cell), default=0)
             made = self._manifest(job, attempt)
-            place = self._place(made["metadata"]["name"])
+            place = kubectl.full_name(made["metadata"]["name"], self._pods.namespace)
             mark(job, Ticket(NAME, cell, attempt, place))
             followed[cell, attempt] = Followed(job, place)
             manifests.append(made)
@@ -148,9 +145,6 @@ class Gke(Queued):
 
     def _cell(self, job: Job) -> str:
         return f"resinc-{self._hashed(job.workdir)}"
-
-    def _place(self, name: str) -> str:
-        return f"{self._pods.namespace}/{name}" if self._pods.namespace else name
 
     def _hashed(self, folder: Path) -> str:
         """Names of Kubernetes are short; a folder is one of a volume."""

@@ -1,23 +1,28 @@
 """What kubectl says of JobSets, and what it is given: one thin call, as a person would type it."""
 
-import functools
 import json
 import signal
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resinc.errors import InputError
+from resinc.launch.ask import ask, recent
 from resinc.launch.jobset import ATTEMPT, CELL, CONTAINER
+from resinc.launch.queued import GONE, Key, Place
 from resinc.runs.queue import Ticket
 
 NAME = "Kubernetes"
-ANSWER_SECONDS = 60
-RECENT_SECONDS = 10.0
 ENDED = {"Completed": "COMPLETED", "Failed": "FAILED"}  # Condition of a JobSet -> its state here.
 POD_LABEL = "jobset.sigs.k8s.io/jobset-name"
 LOG_LINES = 20
+# Of a pod that is on its way.
+ORDINARY = (
+    "ContainerCreating",
+    "PodInitializing",
+    "ContainersNotReady",
+    "ContainersNotInitialized",
+)
+REASON_LETTERS = 200
 
 
 class Known(NamedTuple):
@@ -28,12 +33,14 @@ class Known(NamedTuple):
       cell: see `jobset.Name`.
       attempt: likewise.
       state: PENDING, RUNNING, COMPLETED or FAILED.
+      why: it waits, as far as the JobSet itself tells.
     """
 
     name: str
     cell: str
     attempt: int
     state: str
+    why: str = ""
 
     @property
     def ended(self) -> bool:
@@ -41,27 +48,13 @@ class Known(NamedTuple):
 
 
 def call(*arguments: str, namespace: str = "", given: str = "") -> str:
-    """What kubectl prints, with `given` on its standard input.
-
-    Raises:
-      InputError: it failed, or did not answer; quotes what it says.
-    """
+    """What kubectl prints, with `given` on its standard input; see `ask`."""
     place = [f"--namespace={namespace}"] if namespace else []
-    try:
-        ran = subprocess.run(
-            ["kubectl", *arguments, *place],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"kubectl does not answer: {error}") from None
-    if ran.returncode:
-        lines = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
-        raise InputError(f"kubectl refuses: {lines[-1] if lines else 'it does not say why'}")
-    return ran.stdout
+    return ask("kubectl", *arguments, *place, quoted=_last_words, given=given)
+
+
+def _last_words(text: str) -> str:
+    return next(filter(None, (line.strip() for line in reversed(text.splitlines()))), "")
 
 
 def apply(manifests: Sequence[Mapping[str, Any]], *options: str) -> None:
@@ -94,28 +87,67 @@ def parse_jobsets(text: str) -> list[Known]:
         state = next((word for kind, word in ENDED.items() if kind in true), "")
         if CELL in labels and labels.get(ATTEMPT, "").isdecimal():
             state = state or ("RUNNING" if ready else "PENDING")
-            name = item["metadata"]["name"]
-            found.append(Known(name, labels[CELL], int(labels[ATTEMPT]), state))
+            name, why = item["metadata"]["name"], "suspended" if "Suspended" in true else ""
+            found.append(Known(name, labels[CELL], int(labels[ATTEMPT]), state, why))
     return found
 
 
-def is_absent(ticket: Ticket) -> bool:
-    """Whether a cell that was submitted is known to wait and run no longer."""
-    if ticket.scheduler != NAME or not ticket.job:
-        return False
-    namespace = ticket.job.rpartition("/")[0]
-    known = _recent_jobsets(int(time.monotonic() / RECENT_SECONDS), namespace)
-    key = ticket.batch, ticket.place
-    return known is not None and key not in {(k.cell, k.attempt) for k in known if not k.ended}
+def read_queue(namespace: str, selector: str = CELL) -> dict[Key, Place]:
+    """The JobSets that wait or run.
+
+    Raises:
+      InputError: the cluster does not answer.
+    """
+    known = [k for k in read_jobsets(namespace, selector) if not k.ended]
+    waits = read_reasons(namespace) if any(k.state == "PENDING" for k in known) else {}
+    return {
+        (k.cell, k.attempt): Place(
+            full_name(k.name, namespace), k.state, k.why or waits.get(k.name, "")
+        )
+        for k in known
+    }
 
 
-@functools.lru_cache(maxsize=4)
-def _recent_jobsets(period: int, namespace: str) -> list[Known] | None:
-    """None where nobody answers; asked once in a period, however often it is looked at."""
+def full_name(name: str, namespace: str) -> str:
+    """Of a JobSet, as tickets have it."""
+    return f"{namespace}/{name}" if namespace else name
+
+
+def read_reasons(namespace: str) -> dict[str, str]:
+    """JobSet -> why a pod of it does not start; {} too where the cluster does not tell."""
+    chosen = f"--selector={POD_LABEL}", "--field-selector=status.phase=Pending"
     try:
-        return read_jobsets(namespace)
+        return parse_reasons(call("get", "pods", *chosen, "--output=json", namespace=namespace))
     except InputError:
-        return None
+        return {}
+
+
+def parse_reasons(text: str) -> dict[str, str]:
+    """What `kubectl get pods --output=json` prints: no node takes the pod, its image cannot be
+    pulled, ..."""
+    found: dict[str, str] = {}
+    for pod in json.loads(text)["items"]:
+        status = pod.get("status", {})
+        containers = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
+        told = [container.get("state", {}).get("waiting") or {} for container in containers]
+        told += [c for c in status.get("conditions", []) if c.get("status") == "False"]
+        for each in told:
+            words = [each.get("reason", ""), each.get("message", "")]
+            if words[0] not in ("", *ORDINARY):
+                said = " ".join(": ".join(filter(None, words)).split())
+                found.setdefault(pod["metadata"]["labels"][POD_LABEL], said[:REASON_LETTERS])
+    return found
+
+
+_recent_queue = recent(read_queue)
+
+
+def find(ticket: Ticket) -> Place | None:
+    """Where a cell that was submitted is now: GONE where it neither waits nor runs, None where
+    nobody tells."""
+    namespace = ticket.job.rpartition("/")[0]
+    queue = _recent_queue(namespace) if ticket.scheduler == NAME and ticket.job else None
+    return None if queue is None else queue.get((ticket.batch, ticket.place), GONE)
 
 
 def read_end(name: str, namespace: str) -> int | None:

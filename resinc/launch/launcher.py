@@ -1,7 +1,7 @@
 """What every launcher is: it takes jobs, runs them where it runs things, and tells a listener."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,11 +28,13 @@ class Listener(Protocol):
     """Is told what happens, and decides.
 
     `ready` says whether a job need wait no longer; `admit`, at the last moment, whether it starts
-    at all.
+    at all. `waiting` is told from time to time the names of all jobs that a queue holds back, with
+    the cluster's reason or "".
     """
 
     def ready(self, job: Job) -> bool: ...
     def admit(self, job: Job) -> bool: ...
+    def waiting(self, why: Mapping[str, str]) -> None: ...
     def started(self, job: Job) -> None: ...
     def ended(self, job: Job, returncode: int) -> None: ...
     def tick(self) -> None: ...
@@ -63,12 +65,12 @@ class Launcher(Protocol):
     Attributes:
       workers: how many jobs it runs at a time.
       here: whether it runs them on this machine, at once.
-      processes: of each job.
+      processes: of each job, which train together.
     """
 
     workers: int
-    here: bool
     processes: int
+    here: bool
 
     def submit(self, jobs: Sequence[Job], listener: Listener) -> signal.Signals | None:
         """Run all jobs and wait for them.

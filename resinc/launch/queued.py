@@ -38,10 +38,15 @@ class Place(NamedTuple):
     Attributes:
       job: the cluster's number or name of it, e.g. "4711_3".
       state: its word, e.g. "PENDING"; "RUNNING" of one that runs.
+      why: it waits, in the cluster's words; "" where it does not tell.
     """
 
     job: str
     state: str
+    why: str = ""
+
+
+GONE = Place("", "GONE")  # Of a job that has left the queue.
 
 
 @dataclass
@@ -73,8 +78,8 @@ class Queued(ABC):
     """
 
     here = False
-    scheduler: str
     processes: int
+    scheduler: str
     most: int = sys.maxsize
 
     def __init__(self, folder: Path, workers: int):
@@ -169,6 +174,8 @@ class Queued(ABC):
         except InputError as error:
             print(f"resinc: {error}; it is asked again", file=sys.stderr)
             return
+        waiting = {k: queue[k].why for k in followed if k in queue and queue[k].state != "RUNNING"}
+        listener.waiting({followed[key].job.name: why for key, why in waiting.items()})
         for key, job in list(followed.items()):
             if key in queue:
                 job.absent, job.number = 0, queue[key].job

@@ -1,44 +1,28 @@
 """What SLURM says of jobs: squeue and scontrol, never accounting, which not every cluster has."""
 
-import functools
 import os
 import re
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 from resinc.errors import InputError
-from resinc.launch.queued import Key, Place
+from resinc.launch.ask import ask, recent
+from resinc.launch.queued import GONE, Key, Place
 from resinc.runs.queue import Ticket
 
 NAME = "SLURM"
-ANSWER_SECONDS = 60
-RECENT_SECONDS = 10.0
 COMMANDS = ("sbatch", "squeue", "scontrol", "srun")
 
 
 def call(*command: str) -> str:
-    """What one of SLURM's commands prints.
-
-    Raises:
-      InputError: it failed, or did not answer; quotes its first words.
-    """
-    try:
-        ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"{command[0]} does not answer: {error}") from None
-    if ran.returncode:
-        raise InputError(f"{command[0]} refuses: {first_words(ran.stderr, command[0])}")
-    return ran.stdout
+    """What one of SLURM's commands prints; see `ask`."""
+    return ask(*command, quoted=lambda text: first_words(text, command[0]))
 
 
 def first_words(text: str, command: str) -> str:
-    """Of an error message, e.g. of sbatch, without its prefixes."""
+    """Of an error message, e.g. of sbatch, without its prefixes; "" where there are none."""
     lines = [re.sub(rf"^{command}: (error: )?", "", line.strip()) for line in text.splitlines()]
-    return next(filter(None, lines), "it does not say why")
+    return next(filter(None, lines), "")
 
 
 def read_queue() -> dict[Key, Place]:
@@ -47,33 +31,27 @@ def read_queue() -> dict[Key, Place]:
     Raises:
       InputError: squeue does not answer.
     """
-    return parse_queue(
-        call("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%j|%K|%i|%T")
-    )
+    own = f"--user={os.getuid()}"
+    return parse_queue(call("squeue", "--noheader", "--array", own, "--format=%j|%K|%i|%T|%r"))
 
 
-def is_absent(ticket: Ticket) -> bool:
-    """Whether a job that was submitted is known to have left the queue."""
-    queue = _recent_queue(int(time.monotonic() / RECENT_SECONDS))
-    asked = ticket.scheduler == NAME and ticket.job
-    return bool(asked) and queue is not None and (ticket.batch, ticket.place) not in queue
+_recent_queue = recent(read_queue)
 
 
-@functools.lru_cache(maxsize=1)
-def _recent_queue(period: int) -> dict[Key, Place] | None:
-    """None where nobody answers; asked once in a period, however often it is looked at."""
-    try:
-        return read_queue()
-    except InputError:
-        return None
+def find(ticket: Ticket) -> Place | None:
+    """Where a job that was submitted is now: GONE where it has left the queue, None where nobody
+    tells."""
+    queue = _recent_queue() if ticket.scheduler == NAME and ticket.job else None
+    return None if queue is None else queue.get((ticket.batch, ticket.place), GONE)
 
 
 def parse_queue(text: str) -> dict[Key, Place]:
-    """Lines of `squeue --format=%j|%K|%i|%T`; %K is N/A of a job that is no array."""
+    """Lines of `squeue --format=%j|%K|%i|%T|%r`; %K is N/A of a job that is no array."""
     found = {}
     for line in text.splitlines():
-        name, index, job, state = line.strip().rsplit("|", 3)
-        found[name, int(index) if index.isdecimal() else 0] = Place(job, state)
+        name, index, job, state, why = line.strip().rsplit("|", 4)
+        place = Place(job, state, "" if why == "None" else why)
+        found[name, int(index) if index.isdecimal() else 0] = place
     return found
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from resinc import output
 from resinc.duration import duration
 from resinc.launch import kubectl, squeue
+from resinc.launch.queued import GONE
 from resinc.launch.view import STYLES
 from resinc.runs.queue import read_ticket
 from resinc.runs.standing import Standing, read_standing
@@ -56,13 +57,14 @@ def look(root: Path, before: Sequence[Standing] = ()) -> Look:
 
 
 def _standing(workdir: Path) -> Standing:
-    """Of a run, and of one that seems to be queued whether it still is."""
+    """Of a run, and of one that seems to be queued whether it still is, and why."""
     run = read_standing(workdir)
     ticket = read_ticket(workdir) if run.state == CellState.QUEUED else None
-    if ticket is None or not any(asked(ticket) for asked in (squeue.is_absent, kubectl.is_absent)):
-        return run
-    why = f"{ticket} has left the queue: the same `resinc sweep` queues it again"
-    return run._replace(state=CellState.UNFINISHED, message=why)
+    place = (squeue.find(ticket) or kubectl.find(ticket)) if ticket else None
+    if place == GONE:
+        why = f"{ticket} has left the queue: the same `resinc sweep` queues it again"
+        return run._replace(state=CellState.UNFINISHED, message=why)
+    return run._replace(message=place.why) if place else run
 
 
 def follow(root: Path, once: bool, shown: Callable[[Look], None] = lambda seen: None) -> Look:
@@ -156,7 +158,9 @@ def cells_of(run: Standing) -> list[str]:
     speed = "" if run.images_per_second is None else f"{run.images_per_second:,.0f}"
     left = "" if run.seconds_left is None else duration(run.seconds_left)
     step = f"{run.step:,}/{run.steps:,}" if run.steps else ""
-    return [run.name, _word(run), step, error, speed, left, run.host]
+    queued = run.state == CellState.QUEUED and run.message
+    host = f"{run.host}: {run.message}" if queued else run.host
+    return [run.name, _word(run), step, error, speed, left, host]
 
 
 def failures(runs: Sequence[Standing]) -> list[Standing]:

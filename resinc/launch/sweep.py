@@ -1,6 +1,7 @@
 """Run every cell of a sweep that is not finished; what is finished is checked and left alone."""
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,6 +201,10 @@ class _Book:
             write_labels(workdir, cell.labels)
             return True
         return False
+
+    def waiting(self, why: Mapping[str, str]) -> None:
+        cells = Counter(why[name] for name in why for _ in self._cells[name])
+        self._view.waiting({reason: count for reason, count in cells.items() if reason})
 
     def started(self, job: Job) -> None:
         for cell in self._cells[job.name]:

@@ -1,6 +1,7 @@
 """How a sweep shows itself: a live table on a terminal, plain lines when piped."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +34,7 @@ class SweepView:
         self._counts: dict[str, int] = {}
         self._running: dict[str, tuple[Path, float, int]] = {}
         self._durations: list[float] = []
+        self._waiting: dict[str, int] = {}
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
@@ -60,6 +62,13 @@ class SweepView:
             self.say(
                 f"{self._number()} start     {name}" + f"  from step {resumed}" * (resumed > 0)
             )
+
+    def waiting(self, why: Mapping[str, int]) -> None:
+        """Of cells in a queue, how many it holds back for which reason."""
+        if not self._console.is_terminal:
+            for reason in why.keys() - self._waiting.keys():
+                self.say(f"{self._number()} waiting   {_held_back(reason, why[reason])}")
+        self._waiting = dict(why)
 
     def ended(self, name: str, state: str, detail: list[str]) -> None:
         _, begun, _ = self._running.pop(name)
@@ -104,7 +113,8 @@ class SweepView:
         total = self._left(left, waiting)
         if total is not None:
             counts.append(f"about {duration(total)} left")
-        return Group(table, Text(" · ".join(counts), style="bold"))
+        held_back = [Text(_held_back(*each), style="dim") for each in self._waiting.items()]
+        return Group(table, Text(" · ".join(counts), style="bold"), *held_back)
 
     def _left(self, left: list[float], waiting: int) -> float | None:
         """From finished cells, else from the running ones; deep cells first overestimate it."""
@@ -114,6 +124,10 @@ class SweepView:
             return None
         mean = sum(self._durations) / len(self._durations)
         return (sum(left) + waiting * mean) / self._workers
+
+
+def _held_back(reason: str, count: int) -> str:
+    return f"{count} in the queue: {reason}"
 
 
 def progress(status: dict[str, Any], begun: float, resumed: int) -> tuple[int, int, float | None]:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 CLUSTER = Path(os.environ["FAKE_CLUSTER"])
+POD_LABEL = "jobset.sigs.k8s.io/jobset-name"
 ALLOWED = {"--dry-run=server", "--filename=-"}
 
 
@@ -75,6 +76,12 @@ def list_jobsets(selector):
     return {"items": items}
 
 
+def list_pods(name, phase):
+    found = [read(each, "pods") for each in names() if name in ("", each)]
+    pods = [pod for each in found if each for pod in each["items"]]
+    return {"items": [pod for pod in pods if phase in ("", pod["status"]["phase"])]}
+
+
 def environment(item, container, index, hosts, restarts):
     name = item["metadata"]["name"]
     given = dict(os.environ) | {"JOB_COMPLETION_INDEX": str(index)}
@@ -120,21 +127,24 @@ def run_job(item, job, restarts):
         if all(end is not None for end in ends):
             first = first or 0
         time.sleep(0.02)
-    status = [
-        {
-            "status": {
-                "containerStatuses": [
-                    {
-                        "name": container["name"],
-                        "state": {"terminated": {"exitCode": code if code >= 0 else 128 - code}},
-                    }
-                ]
-            }
-        }
-        for code in (pod.returncode for pod in pods)
-    ]
-    write(CLUSTER / f"{name}.pods", {"items": status})
+    codes = [pod.returncode for pod in pods]
+    ends = [{"terminated": {"exitCode": code if code >= 0 else 128 - code}} for code in codes]
+    write_pods(name, "Failed" if first else "Succeeded", container["name"], ends)
     return first if first >= 0 else 128 - first
+
+
+def write_pods(name, phase, container, states):
+    items = [
+        {
+            "metadata": {"labels": {POD_LABEL: name}},
+            "status": {
+                "phase": phase,
+                "containerStatuses": [{"name": container, "state": state}],
+            },
+        }
+        for state in states
+    ]
+    write(CLUSTER / f"{name}.pods", {"items": items})
 
 
 def control(name):
@@ -143,6 +153,11 @@ def control(name):
     (replicated,) = item["spec"]["replicatedJobs"]
     job, policy = replicated["template"]["spec"], item["spec"]["failurePolicy"]
     counted = restarts = 0
+    while (CLUSTER / "stuck").exists():
+        waiting = {"reason": "ErrImagePull", "message": (CLUSTER / "stuck").read_text()}
+        write_pods(name, "Pending", "trainer", [{"waiting": waiting}] * job["completions"])
+        time.sleep(0.1)
+    (CLUSTER / f"{name}.pods").unlink(missing_ok=True)
     while True:
         active = {"name": replicated["name"], "ready": 1, "active": 1, "failed": 0}
         write(CLUSTER / f"{name}.status", {"replicatedJobsStatus": [active], "restarts": restarts})
@@ -181,7 +196,8 @@ def main(arguments):
     elif words == ["get", "jobsets.jobset.x-k8s.io"]:
         print(json.dumps(list_jobsets(selector)))
     elif words == ["get", "pods"]:
-        print(json.dumps(read(selector.partition("=")[2], "pods") or {"items": []}))
+        phase = next((o.rpartition("=")[2] for o in options if "status.phase" in o), "")
+        print(json.dumps(list_pods(selector.partition("=")[2], phase)))
     elif words == ["logs"]:
         for log in sorted(CLUSTER.glob(f"{selector.partition('=')[2]}.*.log")):
             print(log.read_text(), end="")

@@ -20,6 +20,7 @@ from resinc.launch.jobset import Name, Work, manifest
 from resinc.launch.launcher import Request
 from resinc.launch.pods import Pods
 from resinc.launch.queue_request import Queue
+from resinc.launch.queued import Place
 from resinc.launch.stop import SAVED
 from resinc.report import read_rows
 from resinc.runs import host
@@ -34,29 +35,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    """A fake one; kubectl is on the PATH, and pods find resinc as an image would have it."""
-    folder, programs = tmp_path / "cluster", tmp_path / "bin"
-    folder.mkdir()
-    programs.mkdir()
-    script = Path(__file__).parent / "fake_kubectl.py"
-    (programs / "kubectl").write_text(f'#!/bin/sh\nexec {sys.executable} -S {script} "$@"\n')
-    (programs / "kubectl").chmod(0o755)
-    monkeypatch.setenv("FAKE_CLUSTER", str(folder))
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(queued, "POLL_SECONDS", 0.3)
-    yield folder
-    for path in folder.parent.rglob("ran"):  # No pod is left behind.
-        for line in path.read_text().splitlines():
-            try:
-                if (
-                    str(folder.parent).encode()
-                    in Path(f"/proc/{json.loads(line)['pid']}/cmdline").read_bytes()
-                ):
-                    os.kill(json.loads(line)["pid"], signal.SIGKILL)
-            except OSError:
-                continue
+def cluster(kubernetes):
+    return kubernetes
 
 
 def ask(root, nodes=1, gpus=0, cpus=0, **pods):
@@ -353,6 +333,31 @@ def test_what_a_pod_says_before_its_cell_starts_is_in_the_log(cluster, tmp_path,
     assert "No module named resinc.launch.none" in last_words(folder(root, 0))
 
 
+def test_pods_that_cannot_start_say_why_in_the_sweep_and_in_its_status(
+    cluster, tmp_path, monkeypatch, capsys
+):
+    root = tmp_path / "gke"
+    (cluster / "stuck").write_text("manifest unknown")
+    thread, result = in_background(lambda: on_gke(root, monkeypatch, "done", "done"))
+    said = "ErrImagePull: manifest unknown"
+    wait_for(lambda: read_ticket(folder(root, 0)) and read_ticket(folder(root, 0)).job)
+    wait_for(lambda: said in str(kubectl.read_queue("").values()))
+    standing = wait_for(lambda: [run for run in status.look(root)[1] if run.message])[0]
+    assert status.cells_of(standing)[-1].endswith(f": {said}")
+    wait_for(lambda: f"waiting   2 in the queue: {said}" in read_out(capsys))
+    (cluster / "stuck").unlink()
+    thread.join(LONG)
+    assert len(result[0].done) == 2
+
+
+OUT = []
+
+
+def read_out(capsys):
+    OUT.append(capsys.readouterr().out)
+    return "".join(OUT)
+
+
 def test_manifests_written_to_a_folder_and_applied_by_hand_are_followed(
     cluster, tmp_path, monkeypatch, capsys
 ):
@@ -386,11 +391,8 @@ def test_a_dry_run_starts_nothing(cluster, tmp_path, capsys):
 
 
 def test_a_cell_that_left_the_cluster_is_unfinished_in_the_status(tmp_path, monkeypatch):
-    known = [
-        kubectl.Known("resinc-a-1", "resinc-a", 1, "PENDING"),
-        kubectl.Known("resinc-b-2", "resinc-b", 2, "FAILED"),
-    ]
-    monkeypatch.setattr(kubectl, "_recent_jobsets", lambda period, namespace: known)
+    known = {("resinc-a", 1): Place("resinc-a-1", "PENDING")}
+    monkeypatch.setattr(kubectl, "_recent_queue", lambda namespace: known)
     for name, attempt in (("a", 1), ("b", 2)):
         workdir = tmp_path / f"cell={name}"
         write_ticket(
@@ -539,6 +541,42 @@ def test_what_kubectl_prints_is_read():
         "held": "PENDING",
     }
     assert {(k.cell, k.attempt) for k in known} == {("resinc-a", 2)}
+    assert [k.name for k in known if k.why] == ["held"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, None),
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": "0/3 nodes are available:\n3 Insufficient google.com/tpu.",
+                    }
+                ]
+            },
+            "Unschedulable: 0/3 nodes are available: 3 Insufficient google.com/tpu.",
+        ),
+        (
+            {
+                "conditions": [
+                    {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
+                ],
+                "initContainerStatuses": [{"state": {"running": {}}}],
+                "containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}],
+            },
+            "ImagePullBackOff",
+        ),
+    ],
+)
+def test_of_a_pod_that_does_not_start_the_reason_is_read(status, said):
+    pod = {"metadata": {"labels": {kubectl.POD_LABEL: "resinc-a-1"}}, "status": status}
+    expected = {"resinc-a-1": said} if said else {}
+    assert kubectl.parse_reasons(json.dumps({"items": [pod]})) == expected
 
 
 @pytest.mark.parametrize(

@@ -178,12 +178,12 @@ def test_a_queued_run_tells_its_job_and_one_that_left_the_queue_is_unfinished(
     sweep_of(tmp_path, not_started, not_started)
     for seed in range(2):
         write_ticket(tmp_path / cell(seed).name, Ticket("SLURM", "resinc-a", seed, f"17_{seed}"))
-    monkeypatch.setattr(
-        squeue, "_recent_queue", lambda period: {("resinc-a", 0): Place("17_0", "PENDING")}
-    )
+    place = Place("17_0", "PENDING", "QOSMaxJobsPerUserLimit")
+    monkeypatch.setattr(squeue, "_recent_queue", lambda: {("resinc-a", 0): place})
     _, (queued, left) = status.look(tmp_path)
+    assert status.cells_of(queued)[-1] == "SLURM 17_0: QOSMaxJobsPerUserLimit"
     assert (queued.state, queued.host) == (CellState.QUEUED, "SLURM 17_0")
     assert left.state == CellState.UNFINISHED
     assert "SLURM 17_1 has left the queue" in left.message
-    monkeypatch.setattr(squeue, "_recent_queue", lambda period: None)
+    monkeypatch.setattr(squeue, "_recent_queue", lambda: None)
     assert [run.state for run in status.look(tmp_path)[1]] == [CellState.QUEUED] * 2
