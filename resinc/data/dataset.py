@@ -205,12 +205,6 @@ class ImageFiles:
         }
         if crops not in views:
             raise InputError(f"{crops} crops of an image are neither 1 nor 10")
-        if share.count > 1 and self._section.on_error == "skip":
-            # Each would know only of those that it met itself.
-            raise InputError(
-                f"data.on_error 'skip' is for one process, and here are {share.count}: mend the "
-                "images or remove them from the set"
-            )
         return Streamed(
             self._parts,
             self._training,

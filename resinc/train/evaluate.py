@@ -9,6 +9,7 @@ import numpy as np
 from resinc.data.source import Source
 from resinc.train.compiled.members import evaluation, member
 from resinc.train.compiled.program import Program
+from resinc.train.distributed import processes
 from resinc.train.replica.average import Weights
 from resinc.train.replica.state import State
 from resinc.train.replica.step import Sums
@@ -71,17 +72,23 @@ def evaluate_members(
         for name in names
         if name in parts
     }
+    left_out = [_left_out(source, names) for source in sources]
     return [
         {
             name: _total(
-                [member(batch, index) for batch in batches],
-                parts[name],
-                sources[index or 0].left_out,
+                [member(batch, index) for batch in batches], parts[name], left_out[index or 0]
             )
             for name, batches in sums.items()
         }
         for index in (range(program.members) if program.members else (None,))
     ]
+
+
+def _left_out(source: Source, names: tuple[str, ...]) -> Set[int]:
+    """By all processes, each of which has met its own; of "train" alone, see `Source`."""
+    if "train" not in names or not processes.several():
+        return source.left_out
+    return {id for ids in processes.exchange(sorted(source.left_out)) for id in ids}
 
 
 def evaluate_with_average(

@@ -99,6 +99,8 @@ class Session:
     def tell_unusable(self, last: bool = False) -> None:
         """Record examples that could not be used until now; `last`: at the end of the run."""
         named = {name: why for own in self.sources for name, why in own.unusable.items()}
+        if self.config.data.on_error == "skip":  # Else the first one has ended the run.
+            named = processes.union(named)
         self.recorders.unusable(named, last)
 
 

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -32,23 +33,38 @@ def environment(devices: int) -> dict[str, str]:
     return os.environ | {"XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": cache, "NPROC": threads}
 
 
+def settings(**changes) -> list[str]:
+    """Flags of a run of the digits with a replica for each device there is."""
+    return flags(**{"parallel__replicas": 0} | changes)
+
+
 def start(
     folder: Path,
     count: int,
     devices: int = 1,
     heartbeat: int = 30,
     own: dict[int, list[str]] | None = None,
+    run: Sequence[str] = (),
     **changes,
 ) -> list[subprocess.Popen]:
-    """`resinc train` in `count` processes of so many devices each; `own`: flags of one of them."""
+    """`resinc train` in `count` processes of so many devices each.
+
+    Args:
+      folder: workdir.
+      count: of processes.
+      devices: of each.
+      heartbeat: seconds.
+      own: flags of one of them.
+      run: flags of the run; none: the digits, with `changes`.
+    """
     others = [f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}"]
-    command = [sys.executable, "-m", "resinc", "train", RECIPE, f"--workdir={folder}"]
-    settings = flags(**{"parallel__replicas": 0} | changes)
+    command = [sys.executable, "-m", "resinc", "train", f"--workdir={folder}"]
+    given = run or [RECIPE, *settings(**changes)]
     return [
         subprocess.Popen(
             [
                 *(*command, *others, f"--process_id={number}", f"--heartbeat={heartbeat}"),
-                *(*settings, *(own or {}).get(number, [])),
+                *(*given, *(own or {}).get(number, [])),
             ],
             env=environment(devices),
             stdout=subprocess.PIPE,

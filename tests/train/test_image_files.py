@@ -24,6 +24,7 @@ from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.replica.state import init_state
 from resinc.train.trained.load import load_trained
 from tests.data.pictures import folder, html
+from tests.train import several
 from tests.train.runs import metrics
 
 RECIPE = "configs/imagenet.py:network=resnet-20,images=10,batch=4"
@@ -137,6 +138,25 @@ def test_images_that_cannot_be_used_stop_the_run_or_are_counted_over_its_starts(
     # The training error is of the nine images that were trained on.
     counts = {entry["split"]: entry["count"] for entry in metrics(tmp_path / "run")[-2:]}
     assert counts == {"train": 9, "test": 1}
+
+
+@pytest.mark.slow
+def test_processes_count_together_the_images_that_any_of_them_could_not_use(tmp_path):
+    root = folder(folder(tmp_path / "images", {"cat": 6, "dog": 4}), {"cat": 1}, split="val")
+    bad = [root / "train" / "cat" / "002.jpg", root / "train" / "dog" / "001.jpg"]
+    for file in bad:
+        file.write_bytes(html())
+    skipping = {"data__on_error": "skip", "log_every_steps": 1}
+    two = flags(root, **skipping, parallel__replicas=0)
+    statuses, outputs = several.ends(several.start(tmp_path / "two", 2, run=two))
+    assert statuses == [0, 0], outputs
+    assert "2 images could not be used" in " ".join(outputs[0].split())
+    assert run(root, tmp_path / "one", **skipping) == 0
+    assert sorted(read_unusable(tmp_path / "two")) == sorted(map(str, bad))
+    assert read_unusable(tmp_path / "one") == read_unusable(tmp_path / "two")
+    assert {e["split"]: e["count"] for e in metrics(tmp_path / "two")[-2:]}["train"] == 8
+    for file in ("metrics.jsonl", "correct.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from resinc.cli import main
 from resinc.errors import InputError
 from resinc.train.distributed.cluster import Members, check, own_gpus
+from resinc.train.distributed.processes import exchange
 from resinc.train.loop import train
 from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import config, final_state, metrics
@@ -128,6 +129,16 @@ def test_what_one_process_is_refused_all_are_refused_and_nothing_is_written(tmp_
     assert statuses == [2, 2], outputs
     assert all("process 1 (" in output and "would start from" in output for output in outputs)
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {"lock"}
+
+
+def test_a_message_of_any_length_is_exchanged():
+    for message in (
+        "",
+        {"image": "not é"},
+        ["x" * 400] * 21,
+        {str(n): "é" * n for n in range(500)},
+    ):
+        assert exchange(message) == [message]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -23,7 +23,8 @@ from resinc.train.distributed import cluster
 T = TypeVar("T")
 # What is said where another process does not answer.
 _LOST = re.compile(r"gloo|nccl|coordination|connection|unavailable", re.IGNORECASE)
-_BYTES, _LETTERS = 8192, 400  # Of a message, and of each of its parts where it is longer.
+_BYTES = 8192  # Of a message, that it takes no second exchange to tell.
+_LENGTH = 8  # Bytes of a number.
 
 
 def share() -> Share:
@@ -84,16 +85,31 @@ def together(prepare: Callable[[], T], alike: Callable[[T], Any]) -> T:
 
 
 def exchange(message: Any) -> list[Any]:
-    """What each process says, by their numbers; ready for JSON."""
+    """What each process says, by their numbers; ready for JSON. All have to ask at once."""
+    text = json.dumps(message).encode()
+    told = _gather(text, _BYTES)
+    longest = max(length for length, _ in told)
+    if longest > _BYTES:
+        told = _gather(text, 1 << longest.bit_length())
+    return [json.loads(part[:length]) for length, part in told]
+
+
+def _gather(text: bytes, size: int) -> list[tuple[int, bytes]]:
+    """Of each process how long its text is, and the first `size` bytes; each size is compiled."""
     from jax.experimental import multihost_utils
 
-    text = json.dumps(message).encode()
-    if len(text) > _BYTES:
-        text = json.dumps([str(part)[:_LETTERS] for part in message]).encode()
-    padded = np.zeros(_BYTES, np.uint8)
-    padded[: len(text)] = np.frombuffer(text, np.uint8)
-    every = np.asarray(multihost_utils.process_allgather(padded))
-    return [json.loads(bytes(row).rstrip(b"\0")) for row in every.reshape(-1, _BYTES)]
+    whole = len(text).to_bytes(_LENGTH) + text[:size].ljust(size, b"\0")
+    every = np.asarray(multihost_utils.process_allgather(np.frombuffer(whole, np.uint8)))
+    rows = [bytes(row) for row in every.reshape(-1, len(whole))]
+    return [(int.from_bytes(row[:_LENGTH]), row[_LENGTH:]) for row in rows]
+
+
+def union(own: Mapping[str, T]) -> dict[str, T]:
+    """What any process has; of a name that several have, the first one's. All have to ask."""
+    merged: dict[str, T] = {}
+    for each in reversed(exchange(dict(own)) if several() else [own]):
+        merged |= each
+    return merged
 
 
 def wait_for_all(reason: str) -> None:
