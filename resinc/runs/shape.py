@@ -23,6 +23,7 @@ PROVENANCE: dict[str, Shape] = {
     "platform": str,
     "device_kind": str,
     "device_count": int,
+    "processes": int,
     "replicas": int,
     "parameters": int,
     "multiply_adds": int,

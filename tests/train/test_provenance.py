@@ -44,6 +44,7 @@ def test_resume_adds_a_start_and_overwrites_none(run):
     assert [start.get("step", 0) for start in after["starts"]] == [0, 2]
     assert {**after, "starts": 0} == {**before, "starts": 0}
     assert first["replicas"] == 4
+    assert first["processes"] == 1
     assert first["cores"] == len(available_cores())
     assert first["host"]
     assert {"jax", "python", "resinc"} <= first["versions"].keys()

@@ -47,6 +47,7 @@ def collect(
         "platform": jax.default_backend(),
         "device_kind": device_kind(),
         "device_count": jax.device_count(),
+        "processes": jax.process_count(),
         "replicas": replicas,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **about,
