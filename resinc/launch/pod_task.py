@@ -8,7 +8,6 @@ from pathlib import Path
 
 from resinc.launch.local import child_environment
 from resinc.launch.task import become
-from resinc.runs.status import EXIT_DIVERGED, FOR_GOOD, CellState, read_status
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -18,7 +17,7 @@ def main(arguments: Sequence[str]) -> None:
       arguments: the task's own, then "--" and what Python takes to train the cell.
 
     Raises:
-      SystemExit: it has diverged before, or was stopped again and again before its first step.
+      SystemExit: see `task.become`.
     """
     parser = argparse.ArgumentParser(prog="python -m resinc.launch.pod_task")
     parser.add_argument("--root", type=Path, required=True, help="folder of the sweep")
@@ -37,9 +36,6 @@ def main(arguments: Sequence[str]) -> None:
     if task.coordinator:  # On a TPU, GKE tells JAX by variables.
         command.append(f"--coordinator={task.coordinator}")
         command += [f"--num_processes={task.hosts}", f"--process_id={index}"]
-    states = [read_status(folder).get("state") for folder in task.run]
-    if CellState.DIVERGED in states and {*states} <= {*FOR_GOOD}:
-        sys.exit(EXIT_DIVERGED)  # A result: another host's failure has started this one anew.
     if task.log.stat().st_uid != os.getuid():
         os.umask(0)  # Who submitted it, and is not root, goes on with these files.
     restarts = int(environment.get("JOBSET_RESTART_ATTEMPT") or "0")

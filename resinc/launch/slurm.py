@@ -1,13 +1,14 @@
 """Run jobs as arrays in the queue of a SLURM cluster, by submitit.
 
 A job that SLURM stops (time limit, preemption with a grace time) saves, says so by its exit status,
-and is queued again by its own batch script.
+and is queued again by its own batch script; so is one of several processes that has lost one.
 """
 
 import contextlib
 import importlib.util
 import math
 import os
+import shlex
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,18 +26,12 @@ from resinc.runs.queue import Ticket
 FOLDER = ".slurm"  # In the sweep's: what submitit keeps.
 MOST_IN_ARRAY = 1000  # SLURM's own limit, unless a cluster has another.
 SETUP = (
-    # gRPC would ask a proxy for the other processes of the run, and wait for ever.
-    "unset http_proxy https_proxy all_proxy grpc_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY",
     # Since 22.05 srun does not take it from sbatch.
     '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
 )
-# The number of an array names all of it, and is also the number of one of its jobs.
-TEARDOWN = (
-    "status=$?",
-    'job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
-    f'case $status in {"|".join(map(str, SAVED))}) scontrol requeue "$job" ;; esac',
-    "exit $status",
-)
+MOST_LOST = 3  # Starts of several processes that end by the loss of one, before a job fails.
+# What the others of a lost process end with, or srun says of it: SIGABRT, SIGKILL.
+LOST = (134, 137)
 
 
 class Slurm(Queued):
@@ -100,7 +95,7 @@ class Slurm(Queued):
         executor = submitit.SlurmExecutor(self._folder)
         executor.update_parameters(**self._parameters(batch))
         folders = [[str(folder) for folder in (job.workdir, *job.runs())] for job in jobs]
-        common = str(self._folder.parent), self._queue.gpus
+        common = str(self._folder.parent), bool(self._queue.gpus)
         tasks = [slurm_task.Task(c, f, *common) for c, f in zip(commands, folders, strict=True)]
         try:
             with _outside_of_allocations():
@@ -108,7 +103,8 @@ class Slurm(Queued):
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as e:
             for job in jobs:
                 mark(job, None)
-            raise InputError(f"sbatch refuses: {squeue.first_words(str(e), 'sbatch')}") from None
+            words = squeue.first_words(str(e), "sbatch") or "it does not say why"
+            raise InputError(f"sbatch refuses: {words}") from None
         followed = {}
         for index, (job, place) in enumerate(zip(jobs, submitted, strict=True)):
             mark(job, Ticket(NAME, batch, index, place.job_id))
@@ -130,11 +126,31 @@ class Slurm(Queued):
             "array_parallelism": self.workers,
             "wckey": None,
             "setup": list(SETUP),
-            "teardown": list(TEARDOWN),
+            "teardown": self._teardown(),
             # One process that ends badly takes the others with it, which would wait for it.
             "srun_args": ["--kill-on-bad-exit=1"],
             "additional_parameters": extra,
         }
+
+    def _teardown(self) -> list[str]:
+        """Queues a job anew that was stopped and has saved, or of whose processes one was lost."""
+        # The number of an array names all of it, and is also the number of one of its jobs.
+        array = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"
+        cases = [f'{_any(SAVED)}) scontrol requeue "$job" ;;']
+        if self.processes > 1:
+            lost = f'{shlex.quote(str(self._folder))}/"$job".lost'
+            few = f'[ "$(wc -l < {lost})" -gt {MOST_LOST} ]'
+            cases.append(f'{_any(LOST)}) echo >> {lost}; {few} || scontrol requeue "$job" ;;')
+        return [
+            "status=$?",
+            f'job="{array}"',
+            f"case $status in {' '.join(cases)} esac",
+            "exit $status",
+        ]
+
+
+def _any(statuses: Sequence[int]) -> str:
+    return "|".join(map(str, statuses))
 
 
 def _minutes(queue: Queue) -> int:

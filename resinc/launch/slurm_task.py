@@ -15,13 +15,14 @@ class Task(NamedTuple):
       command: see `task.become`.
       folders: likewise.
       root: of the sweep.
-      gpus: of a node, one for each of its tasks.
+      accelerated: whether its nodes have GPUs, of which each task takes its own
+        (`train.cluster.own_gpus`).
     """
 
     command: Sequence[str]
     folders: Sequence[str]
     root: str
-    gpus: int
+    accelerated: bool
 
 
 def become(given: Task) -> None:
@@ -29,21 +30,7 @@ def become(given: Task) -> None:
 
     submitit ignores SIGTERM, and its own signal lets the first task alone save.
     """
-    environment = child_environment(Path(given.root), accelerated=bool(given.gpus))
-    if given.gpus > 1:
-        take_one_gpu(environment)
+    environment = child_environment(Path(given.root), given.accelerated)
     first = environment.get("SLURM_PROCID", "0") == "0"
     restarts = int(environment.get("SLURM_RESTART_COUNT", "0"))
     task.become(given.command, [Path(f) for f in given.folders], environment, first, restarts)
-
-
-def take_one_gpu(environment: dict[str, str]) -> None:
-    """Of the GPUs that all tasks of a node see, leave this task its own.
-
-    Whether a task sees all of them or one differs between clusters; JAX counts on all of them.
-    """
-    visible = environment.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    if len(visible) > 1:
-        environment["CUDA_VISIBLE_DEVICES"] = visible[int(environment["SLURM_LOCALID"])]
-    if visible != [""]:
-        environment["JAX_LOCAL_DEVICE_IDS"] = "0"

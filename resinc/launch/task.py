@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from resinc.runs.log import open_log
-from resinc.runs.status import read_status
+from resinc.runs.status import EXIT_DIVERGED, FOR_GOOD, CellState, read_status
 
 MOST_IN_VAIN = 3  # Else a time limit below the time to compile would start a run for ever.
 
@@ -29,8 +29,12 @@ def become(
       restarts: how often the cluster has started it anew.
 
     Raises:
-      SystemExit: it was stopped again and again before its first step.
+      SystemExit: its runs have diverged before, or it was stopped again and again before their
+        first step.
     """
+    states = {read_status(folder).get("state") for folder in folders[1:]}
+    if CellState.DIVERGED in states and states <= {*FOR_GOOD}:
+        sys.exit(EXIT_DIVERGED)  # A result: the end of another process has started this one anew.
     if first:
         with open_log(folders[0], command) as log:
             os.dup2(log.fileno(), 1)

@@ -37,7 +37,7 @@ with (workdir / "ran").open("a") as file:
     device = os.environ.get("CUDA_VISIBLE_DEVICES")
     cache = os.environ["JAX_COMPILATION_CACHE_DIR"]
     seen = {"cores": cores, "device": device, "cache": cache, "pid": os.getpid()}
-    names = ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK", "https_proxy")
+    names = ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_NTASKS", "SRUN_CPUS_PER_TASK")
     names += ("JOBSET_NAME", "JOBSET_RESTART_ATTEMPT", "TPU_WORKER_ID", "TPU_WORKER_HOSTNAMES")
     seen |= {name: os.environ.get(name) for name in names}
     file.write(json.dumps(seen) + "\n")

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-NODES = ("left", "right")
+# The processes of a training look for the first of them by the name of its node, which has to be
+# one that every machine finds; SLURM takes "localhost" for the machine's own name.
+NODES = ("127.0.0.1", "right")
 CPUS = 8  # Of each node, pretended: SLURM counts them, and nothing is bound to one.
 START_SECONDS = 60
 CONFIG = """\
@@ -42,12 +44,13 @@ MinJobAge=300
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 SchedulerParameters=sched_interval=2,bf_interval=2
-NodeName=left NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus}
-NodeName=right NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus}
+NodeName={nodes[0]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus}
+NodeName={nodes[1]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus}
 PartitionName=normal Nodes=ALL Default=YES PriorityTier=1
-PartitionName=left Nodes=left PriorityTier=1
-PartitionName=grace Nodes=left PriorityTier=1 GraceTime=30
-PartitionName=urgent Nodes=left PriorityTier=2
+PartitionName=one Nodes={nodes[0]} PriorityTier=1
+PartitionName=grace Nodes={nodes[0]} PriorityTier=1 GraceTime=30
+PartitionName=both Nodes=ALL PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes={nodes[0]} PriorityTier=2
 """
 
 
@@ -119,7 +122,9 @@ def running(folder: Path) -> Iterator[Cluster]:
     (folder / "munge.key").chmod(0o600)
     config = folder / "slurm.conf"
     config.write_text(
-        CONFIG.format(folder=folder, host=socket.gethostname(), ports=_free_ports(3), cpus=CPUS)
+        CONFIG.format(
+            folder=folder, host=socket.gethostname(), ports=_free_ports(3), cpus=CPUS, nodes=NODES
+        )
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(config))

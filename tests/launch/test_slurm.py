@@ -20,39 +20,16 @@ from resinc.launch import sweep as sweep_module
 from resinc.launch.launcher import Request
 from resinc.launch.queue_request import Queue, seconds
 from resinc.launch.queued import Place
-from resinc.launch.slurm_task import take_one_gpu
 from resinc.launch.squeue import parse_end, parse_queue
 from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
-from resinc.runs.standing import read_standing
 from resinc.runs.status import CellState, state_of, write_status
 from tests.launch import slurm
 from tests.launch.background import LONG, in_background, wait_for
 from tests.launch.test_sweep import cells, command, pack_command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent
-
-needs_slurm = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing() or "it is there")
-
-
-@pytest.fixture(scope="module")
-def daemons(tmp_path_factory):
-    with slurm.running(tmp_path_factory.mktemp("slurm")) as started:
-        yield started
-
-
-@pytest.fixture
-def cluster(daemons):
-    daemons.wait_for_nodes()
-    return daemons
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(engine, "POLL_SECONDS", 0.5)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("https_proxy", "http://nowhere.invalid:1")
 
 
 def folder(root, seed):
@@ -64,7 +41,6 @@ def queued(root, monkeypatch, *behaviour, **options):
     return sweep(root, monkeypatch, *behaviour, launcher="slurm", **options)
 
 
-@needs_slurm
 @pytest.mark.slow
 def test_nothing_that_a_cluster_does_loses_a_cell_or_runs_one_twice(
     cluster, quick, tmp_path, monkeypatch
@@ -78,11 +54,10 @@ def test_nothing_that_a_cluster_does_loses_a_cell_or_runs_one_twice(
         node: [seed for seed in first if first[seed]["SLURMD_NODENAME"] == node]
         for node in slurm.NODES
     }
-    killed, late, preempted, *undisturbed = by_node["left"]
-    node_down, *others = by_node["right"]
+    killed, late, preempted, *undisturbed = by_node[slurm.NODES[0]]
+    node_down, *others = by_node[slurm.NODES[1]]
     undisturbed += others
     assert all(state_of(folder(root, seed)) == CellState.RUNNING for seed in range(count))
-    assert first[late]["https_proxy"] is None
     assert first[late]["SRUN_CPUS_PER_TASK"] == "2"
 
     cluster.call("scontrol", "update", f"job={first[late]['SLURM_JOB_ID']}", "timelimit=1")
@@ -124,7 +99,6 @@ def table(row):
     return row.name, row.state, row.step, row.labels
 
 
-@needs_slurm
 @pytest.mark.slow
 def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_again(
     cluster, quick, tmp_path, monkeypatch
@@ -135,7 +109,7 @@ def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_agai
         "from resinc.launch.queue_request import Queue;"
         "import tests.launch.test_sweep as t;"
         "s = t.run_sweep(t.cells(2), sys.argv[2], launcher='slurm', command=t.command,"
-        " queue=Queue('60', 'left', cpus=8));"
+        " queue=Queue('60', 'one', cpus=8));"
         "sys.exit(s.exit_code)"
     )
     process = subprocess.Popen(
@@ -171,7 +145,6 @@ def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_agai
     assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
 
 
-@needs_slurm
 def test_a_cancelled_run_stays_cancelled_until_the_sweep_is_typed_again(
     cluster, quick, tmp_path, monkeypatch
 ):
@@ -191,7 +164,6 @@ def read_name(cluster, job):
     return said.partition("JobName=")[2].split()[0]
 
 
-@needs_slurm
 @pytest.mark.slow
 def test_a_run_that_is_preempted_with_a_grace_time_saves_and_is_queued_again(
     cluster, quick, tmp_path, monkeypatch
@@ -212,7 +184,7 @@ def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
     monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
     started = []
     monkeypatch.setattr(os, "execvpe", lambda *call: started.append(call))
-    task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path), 0)
+    task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path), False)
     with pytest.raises(SystemExit, match="stopped 3 times before its first step"):
         slurm_task.become(task)
     write_status(tmp_path, "interrupted", 1, 9, 1.0)
@@ -220,7 +192,6 @@ def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
     assert len(started) == 1
 
 
-@needs_slurm
 def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_path, monkeypatch):
     """sbatch has taken the jobs, and their numbers are in no folder."""
 
@@ -244,7 +215,6 @@ def test_a_sweep_that_dies_while_it_submits_has_lost_no_job(cluster, quick, tmp_
     assert [len(runs(tmp_path, seed)) for seed in range(2)] == [1, 1]
 
 
-@needs_slurm
 @pytest.mark.slow
 def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path, monkeypatch):
     monkeypatch.setenv("BEHAVIOUR", json.dumps({str(seed): "done" for seed in range(4)}))
@@ -275,7 +245,6 @@ def test_two_sweeps_of_one_folder_submit_no_cell_twice(cluster, quick, tmp_path,
     assert [sorted(summary.done) for _, (summary,) in both] == [[c.name for c in cells(4)]] * 2
 
 
-@needs_slurm
 def test_the_cells_of_a_pack_are_queued_once_however_the_pack_is_put_together(
     cluster, quick, tmp_path, monkeypatch
 ):
@@ -294,7 +263,6 @@ def test_the_cells_of_a_pack_are_queued_once_however_the_pack_is_put_together(
     assert not list(tmp_path.rglob("queue.json"))
 
 
-@needs_slurm
 def test_a_dry_run_tries_nothing_in_the_queue(cluster, quick, tmp_path, capsys):
     typed = ["sweep", "--config=configs/digits.py", "--axis=model.depth=8", "--dry-run"]
     typed += [f"--root={tmp_path / 'new'}", "--launcher=slurm", "--time=30"]
@@ -304,34 +272,6 @@ def test_a_dry_run_tries_nothing_in_the_queue(cluster, quick, tmp_path, capsys):
     assert not (tmp_path / "new").exists()
 
 
-@needs_slurm
-@pytest.mark.slow
-def test_the_commands_of_the_page_give_the_table_of_the_local_launcher(
-    cluster, quick, tmp_path, monkeypatch
-):
-    """Real training over depth, block and seed, typed as docs/slurm.md has it."""
-    # Eight devices make one small step slow; what one launcher compiles, the other finds.
-    one = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=1"
-    monkeypatch.setenv("XLA_FLAGS", one)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
-    axes = ["--axis=model.block=plain,residual", "--axis=model.depth=8,14", "--seeds=2"]
-    settings = ["--config.steps=3", "--config.model.width=4", "--workers=2"]
-    tables = []
-    for where in (["slurm", "--time=30", "--cpus=2"], ["local"]):
-        root, out = tmp_path / where[0], tmp_path / f"of-{where[0]}"
-        typed = ["sweep", "--config=configs/digits.py", *axes, *settings, f"--root={root}"]
-        assert main([*typed, f"--launcher={where[0]}", *where[1:]]) == 0
-        typed = ["report", f"--root={root}", "--x=model.depth", "--colour=model.block"]
-        assert main([*typed, f"--out={out}"]) == 0
-        assert (out / "figure.png").exists()
-        tables.append((out / "table.md").read_text().replace(where[0], "NAME"))
-    assert tables[0] == tables[1]
-    hosts = [read_standing(folder).host for folder in (tmp_path / "slurm").glob("*seed=*")]
-    assert len(hosts) == 8
-    assert all("(SLURM " in host for host in hosts)
-
-
-@needs_slurm
 def test_one_cell_over_two_nodes_has_one_log_and_one_state(cluster, quick, tmp_path, monkeypatch):
     summary = queued(tmp_path, monkeypatch, "done", queue=Queue("60", nodes=2))
     assert summary.done == ["depth=8,seed=0"]
@@ -341,7 +281,6 @@ def test_one_cell_over_two_nodes_has_one_log_and_one_state(cluster, quick, tmp_p
     assert log.count("$ ") == 1
 
 
-@needs_slurm
 def test_a_sweep_typed_inside_of_an_allocation_is_as_from_outside(
     cluster, quick, tmp_path, monkeypatch
 ):
@@ -350,7 +289,6 @@ def test_a_sweep_typed_inside_of_an_allocation_is_as_from_outside(
     assert os.environ["SLURM_CPU_BIND"] == "nonsense"
 
 
-@needs_slurm
 def test_what_a_job_says_before_its_cell_starts_is_in_the_log(
     cluster, quick, tmp_path, monkeypatch, capsys
 ):
@@ -360,7 +298,6 @@ def test_what_a_job_says_before_its_cell_starts_is_in_the_log(
     assert "Error" in (folder(tmp_path, 0) / "log.txt").read_text()
 
 
-@needs_slurm
 @pytest.mark.parametrize(
     ("queue", "said"),
     [
@@ -414,9 +351,9 @@ def test_time_limits_are_read_as_slurm_reads_them(time, value):
 
 
 def test_lines_of_squeue_and_scontrol_are_read():
-    text = "resinc-a|3|17_3|PENDING\nmy|job|N/A|18|RUNNING\n"
+    text = "resinc-a|3|17_3|PENDING|Resources\nmy|job|N/A|18|RUNNING|None\n"
     assert parse_queue(text) == {
-        ("resinc-a", 3): Place("17_3", "PENDING"),
+        ("resinc-a", 3): Place("17_3", "PENDING", "Resources"),
         ("my|job", 0): Place("18", "RUNNING"),
     }
     ends = {"COMPLETED 0:0": 0, "FAILED 3:0": 3, "FAILED 137:0": -9, "FAILED 0:11": -11}
@@ -424,19 +361,6 @@ def test_lines_of_squeue_and_scontrol_are_read():
     for line, end in ends.items():
         state, code = line.split()
         assert parse_end(f"JobId=1 JobState={state} Reason=None ExitCode={code} X=") == end
-
-
-def test_each_task_takes_the_gpu_of_its_own_of_those_it_sees():
-    several = {"CUDA_VISIBLE_DEVICES": "4,5,6", "SLURM_LOCALID": "2"}
-    take_one_gpu(several)
-    assert several["CUDA_VISIBLE_DEVICES"] == "6"
-    one = {"CUDA_VISIBLE_DEVICES": "1", "SLURM_LOCALID": "2"}
-    take_one_gpu(one)
-    assert one["CUDA_VISIBLE_DEVICES"] == "1"
-    assert several["JAX_LOCAL_DEVICE_IDS"] == one["JAX_LOCAL_DEVICE_IDS"] == "0"
-    none = {"SLURM_LOCALID": "0"}
-    take_one_gpu(none)
-    assert none == {"SLURM_LOCALID": "0"}
 
 
 def test_a_ticket_counts_until_the_run_says_how_it_ended(tmp_path):

@@ -19,6 +19,12 @@ START_SECONDS = 300
 # How many processes SLURM or Open MPI started of a command. SLURM's is of a step: in the script of
 # a job, and for a job's only task, one process is all there is.
 _STARTED = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+# gRPC would ask one for the other processes of the run, and wait for ever.
+PROXIES = [
+    name
+    for kind in ("http", "https", "all", "grpc")
+    for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+]
 
 
 class Members(NamedTuple):
@@ -52,6 +58,8 @@ def join(given: Members, heartbeat: int = HEARTBEAT_SECONDS) -> None:
         return
     import jax
 
+    for proxy in PROXIES:
+        os.environ.pop(proxy, None)
     explicit = None not in wanted
     # Of CPU devices; those of others have their own.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
