@@ -120,6 +120,11 @@ def wait_for_all(reason: str) -> None:
         multihost_utils.sync_global_devices(reason)
 
 
+def is_of_another(error: BaseException) -> bool:
+    """Whether this process fails because another of its training was lost."""
+    return several() and bool(_LOST.search(str(error)))
+
+
 @contextlib.contextmanager
 def ending_together(heartbeat: int) -> Iterator[None]:
     """Of several processes, what one fails of ends all: those that are left cannot go on.
@@ -139,7 +144,7 @@ def ending_together(heartbeat: int) -> Iterator[None]:
         else:
             traceback.print_exc()
         me = f"process {jax.process_index()} ({cluster.name()})"
-        if _LOST.search(str(error)):
+        if is_of_another(error):
             print(
                 f"resinc: {me} lost another process; JAX names it within {heartbeat} s",
                 file=sys.stderr,

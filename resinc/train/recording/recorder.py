@@ -28,7 +28,7 @@ from resinc.train import due
 from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.checkpoints.restore import set_aside, unreadable_scores
 from resinc.train.compiled import members
-from resinc.train.distributed.processes import is_first, several, wait_for_all
+from resinc.train.distributed.processes import is_first, is_of_another, several, wait_for_all
 from resinc.train.evaluate import Result
 from resinc.train.recording.outcome import Diverged, Outcome
 from resinc.train.recording.progress import Meter, Pace, RunProgress
@@ -268,7 +268,9 @@ class Recorder:
                 "command goes on from its last checkpoint"
             )
         with contextlib.suppress(OSError):
-            self._status("failed", self._step, message)
+            # Where another was lost, the run is fit to go on.
+            state = "interrupted" if is_of_another(error) else "failed"
+            self._status(state, self._step, message)
 
     def _log(self) -> None:
         """Log the newest call, waiting for it to be computed where one of its steps is logged."""
