@@ -6,7 +6,7 @@ import pytest
 
 from resinc.cli import main
 from resinc.runs.provenance import read_provenance
-from tests.train.several import surroundings
+from tests.train.several import environment
 
 TYPED = (
     *("--config=configs/digits.py", "--axis=model.block=plain,residual", "--axis=model.depth=8,14"),
@@ -45,7 +45,7 @@ def test_a_sweep_gives_the_same_table_by_every_launcher_alone_and_packed(
     program is optimized.
     """
     # One device, and sums cut in as many pieces, however many cores a launcher gives to a process.
-    for name, value in surroundings(1).items():
+    for name, value in environment(1).items():
         monkeypatch.setenv(name, value)
     first = table(tmp_path, "local")
     for place, pack in (("local", 2), ("slurm", 1), ("slurm", 2), ("gke", 1)):

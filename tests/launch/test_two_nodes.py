@@ -17,7 +17,7 @@ from tests.launch.background import in_background, wait_for
 from tests.launch.conftest import ROOT
 from tests.launch.slurm import NODES
 from tests.train.runs import assert_same_end, config, metrics
-from tests.train.several import RECIPE, settings, surroundings
+from tests.train.several import RECIPE, environment, settings
 
 SHORT = {"steps": 6, "log_every_steps": 2, "eval_every_steps": 3, "checkpoint_every_steps": 3}
 LONG = {"steps": 160, "log_every_steps": 5, "eval_every_steps": 80, "checkpoint_every_steps": 20}
@@ -28,7 +28,7 @@ MINUTES = 600.0  # Two starts with their compilation, on a machine with other th
 
 @pytest.fixture(autouse=True)
 def one_device_a_process(monkeypatch):
-    for name, value in surroundings(1).items():
+    for name, value in environment(1).items():
         monkeypatch.setenv(name, value)
 
 
