@@ -40,7 +40,7 @@ def outside_cause(error: BaseException) -> str:
         seen.add(id(current))
         if isinstance(current, OSError) and current.errno in _OUTSIDE:
             where = f": {str(current.filename)!r}" if current.filename else ""
-            return f"{os.strerror(current.errno)}{where}"
+            return f"{current.strerror or os.strerror(current.errno)}{where}"
         if isinstance(current, MemoryError) or _NO_MEMORY in str(current):
             return "out of memory: a smaller batch or network, or model.remat=true, needs less"
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):

@@ -1,10 +1,12 @@
 """A second process on the folder of a run: of the same host, or of one that knows no lock of it."""
 
+import errno
 import os
 import signal
 from random import Random
 
 import pytest
+from orbax.checkpoint import CheckpointManager
 
 from resinc.cli import main
 from resinc.runs.files import write_json
@@ -81,9 +83,28 @@ def test_host_that_slept_for_too_long_leaves_the_run_to_the_one_that_took_it_ove
     assert woken.code == 2, about
     assert "was taken over by process" in woken.output, about
     assert "Traceback" not in woken.output, about
-    assert ended.code == 0, about
+    if ended.code:
+        # It woke up amid a save, of the step that the other one was saving.
+        assert ended.code == 1, about
+        assert "removed by another process while it was written" in ended.output, about
+        assert "Traceback" not in ended.output, about
+        again = elsewhere.run(tmp_path / "run", host="node2")
+        assert again.code == 0, (about, again)
     assert_same_run(tmp_path / "run", whole)
     record_property("crash", {"seed": SEED, "asleep before": woken.place, "woke": ended.place})
+
+
+def test_a_save_whose_files_another_process_removes_ends_in_a_sentence(
+    tmp_path, monkeypatch, capsys
+):
+    def removed(manager):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "4.orbax-checkpoint-tmp/d")
+
+    monkeypatch.setattr(CheckpointManager, "wait_until_finished", removed)
+    assert main(command(tmp_path / "run")) == 1
+    said = capsys.readouterr().err
+    assert "removed by another process while it was written: '4.orbax-checkpoint-tmp/d'" in said
+    assert said.count("\n") == 1
 
 
 def test_run_whose_folder_another_host_took_over_writes_nothing_more(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Checkpoints by Orbax: asynchronous, the newest few and the best on validation."""
 
 import contextlib
+import errno
 import json
 import shutil
 import tempfile
@@ -151,7 +152,11 @@ class Checkpoints:
         provenance: dict[str, Any],
         validation_error: float | None,
     ) -> None:
-        """Begin to write; returns when the arrays are copied, before they are on disk."""
+        """Begin to write; returns when the arrays are copied, before they are on disk.
+
+        Raises:
+          OSError: the disk does not take it, or what was written before; see `wait`.
+        """
         assert self._manager, "opened to read only"
         step = int(state.step)
         if step in self._manager.all_steps():
@@ -264,9 +269,18 @@ class Checkpoints:
             raise UnreadableCheckpoint(step, self._folder, reason, others) from error
 
     def wait(self) -> None:
-        """Until everything is on disk; raises what a background write raised."""
+        """Until everything is on disk.
+
+        Raises:
+          OSError: what a background write raised; ESTALE where its files were gone.
+        """
         if self._manager:
-            self._manager.wait_until_finished()
+            try:
+                self._manager.wait_until_finished()
+            except FileNotFoundError as error:
+                # A host that took the run over, or that wakes up after it was, saves the same step.
+                what = "removed by another process while it was written"
+                raise OSError(errno.ESTALE, what, error.filename) from error
             sync_folder(self._folder)
             self._delete_removed()
 

@@ -209,7 +209,8 @@ class Recorder:
         Raises:
           TakenOver: the folder is another process's now.
         """
-        self._check_held()
+        self._checkpoints.wait()
+        self._check_held()  # After what takes its time, right before what would be written.
         self._writer.sync()
         config = config_file.to_dict(self._config)
         error, self._validation_error = self._validation_error, None
