@@ -65,7 +65,7 @@ def surviving_output() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # "±" and "–" to a terminal whose locale has them not, and names that are no text.
-            with contextlib.suppress(OSError):  # A pipe in the place of what was a file before.
+            with contextlib.suppress(OSError, ValueError):  # A pipe in place of a file; closed.
                 stream.reconfigure(errors="replace")
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _surviving(sys.stdout), _surviving(sys.stderr)

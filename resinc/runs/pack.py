@@ -29,7 +29,7 @@ class PackedRun(NamedTuple):
 
 
 def write_pack(place: Path, runs: Sequence[PackedRun]) -> Path:
-    """Store them in a folder that is there; returns the file."""
+    """Store them in a folder, which is made if need be; returns the file."""
     listed = [
         {
             "folder": os.path.relpath(run.folder, place),
@@ -38,6 +38,7 @@ def write_pack(place: Path, runs: Sequence[PackedRun]) -> Path:
         }
         for run in runs
     ]
+    place.mkdir(parents=True, exist_ok=True)
     write_json(place / PACK, {"runs": listed})
     return place / PACK
 
