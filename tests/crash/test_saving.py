@@ -18,7 +18,7 @@ def save(folder, *steps):
     for step in steps:
         state = STATE._replace(step=jnp.int32(step))
         checkpoints.save(state, {"batch_size": 8}, {"data": {}}, None)
-    checkpoints.wait()
+        checkpoints.wait()
     checkpoints.close()
 
 

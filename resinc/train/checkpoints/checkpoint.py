@@ -154,8 +154,10 @@ class Checkpoints:
     ) -> None:
         """Begin to write; returns when the arrays are copied, before they are on disk.
 
+        What was begun before is first to be waited for: see `wait`.
+
         Raises:
-          OSError: the disk does not take it, or what was written before; see `wait`.
+          OSError: the disk does not take it.
         """
         assert self._manager, "opened to read only"
         step = int(state.step)
@@ -168,7 +170,6 @@ class Checkpoints:
             "examples_seen": step * config["batch_size"],
             "checksum": checksum(arrays),
         }
-        self.wait()
         self._manager.save(
             step,
             args=ocp.args.Composite(
