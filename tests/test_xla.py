@@ -145,14 +145,20 @@ def test_flags_that_lie_in_a_file_are_kept(tmp_path, monkeypatch):
     assert [flag.partition("=")[0] for flag in given[2:]] == [FUSIONS, f"--{UNMEASURED}"]
 
 
-def test_flags_that_are_none_are_a_sentence(tmp_path):
-    """XLA would end the process with its own stack."""
+def refusal(**variables):
+    """The one line with which a command refuses these variables of its environment."""
     command = [sys.executable, "-m", "resinc", "summary", "resnet-20"]
-    environment = os.environ | {"XLA_FLAGS": "xla_dump_to=x"}
+    environment = os.environ | variables
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 2
-    assert done.stderr.startswith("resinc: XLA_FLAGS='xla_dump_to=x' is neither flags, which begin")
     assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_flags_that_are_none_are_a_sentence():
+    """XLA would end the process with its own stack."""
+    sentence = refusal(XLA_FLAGS="xla_dump_to=x")
+    assert sentence.startswith("resinc: XLA_FLAGS='xla_dump_to=x' is neither flags, which begin")
 
 
 @pytest.mark.parametrize(
@@ -185,9 +191,5 @@ def test_variables_that_change_what_a_seed_or_type_means_are_refused(
 
 
 def test_a_variable_that_jax_refuses_is_a_sentence():
-    command = [sys.executable, "-m", "resinc", "summary", "resnet-20"]
-    environment = os.environ | {"JAX_DEFAULT_MATMUL_PRECISION": "bogus"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 2
-    assert done.stderr.startswith("resinc: JAX refuses its environment: Invalid value")
-    assert done.stderr.count("\n") == 1
+    sentence = refusal(JAX_DEFAULT_MATMUL_PRECISION="bogus")
+    assert sentence.startswith("resinc: JAX refuses its environment: Invalid value")
