@@ -16,6 +16,7 @@ from resinc.runs.metrics import read_timing
 from resinc.runs.status import FOR_GOOD, CellState, read_status, state_of
 
 CALIBRATION_STEPS, WINDOW = 12, 4  # The first window compiles; the last is what counts.
+SHORT = 0.1  # Of the steps of the longest run that is left: below it a run is mostly its start.
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,18 @@ def read_work(cells: Sequence[Cell], root: Path, counted: Mapping[str, int]) -> 
 
 
 def rate_of_finished(work: Sequence[Work]) -> Rate | None:
-    """Of the finished cells, compilation and evaluations included: the median."""
+    """Of the finished cells that are not short, compilation and evaluations included: the median.
+
+    23 cells of one step each, 70 s of compiling, once made 78 h of a run of 4,000 that took 2.8.
+    """
+    longest = max((w.steps for w in work if w.left), default=0)
     rates = [
         w.amount(w.steps) / w.seconds
         for w in work
-        if w.state == CellState.DONE and w.seconds and w.multiply_adds
+        if w.state == CellState.DONE
+        and w.seconds
+        and w.multiply_adds
+        and w.steps >= SHORT * longest
     ]
     if not rates:
         return None

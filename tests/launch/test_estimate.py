@@ -1,6 +1,7 @@
 """What a sweep will take: counted, and a rate that was measured; nothing is written by it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,14 @@ def test_the_rate_is_that_of_the_finished_cells_where_there_are_any(tmp_path, ca
     assert f"rate: {128 * shallow / 0.15:.3g} multiply-adds a second, median of 1 finished" in said
     left = estimate.span(120 * 0.15 * deep / shallow)
     assert f"{left} of one run, {left} with 1 run at a time" in said
+
+
+def test_finished_cells_of_a_few_steps_say_nothing_of_long_ones(tmp_path):
+    """What they took is the start and the compilation."""
+    fabricated.run(tmp_path, CELLS[0])
+    done, new = estimate.read_work(CELLS, tmp_path, counted())
+    assert estimate.rate_of_finished([done, replace(new, steps=1200)])
+    assert estimate.rate_of_finished([done, replace(new, steps=1201)]) is None
 
 
 def test_what_was_trained_before_is_not_counted_again(tmp_path):
