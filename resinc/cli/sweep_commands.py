@@ -18,7 +18,7 @@ from resinc.xla import check_variables
 
 if TYPE_CHECKING:
     from resinc.launch.plan import Plan
-    from resinc.launch.queue_request import Queue
+    from resinc.launch.queue.request import Queue
 
 RESULTS = Path("runs/results")  # Ignored by git, as all that users make.
 
@@ -37,8 +37,8 @@ def run_sweep(args: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def _queue(args: argparse.Namespace) -> "Queue":
-    from resinc.launch.pods import Pods
-    from resinc.launch.queue_request import Queue
+    from resinc.launch.gke.pods import Pods
+    from resinc.launch.queue.request import Queue
 
     pods = Pods(
         args.image,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from resinc.launch.queue_request import DEFAULTS, Queue
+from resinc.launch.queue.request import DEFAULTS, Queue
 
 
 @dataclass(frozen=True)

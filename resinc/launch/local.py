@@ -15,7 +15,7 @@ from pathlib import Path
 from resinc.cores import available_cores, pinned
 from resinc.errors import InputError
 from resinc.launch.launcher import Job, Listener, Request
-from resinc.launch.queue_request import DEFAULTS
+from resinc.launch.queue.request import DEFAULTS
 from resinc.launch.stop import Stopped
 from resinc.runs.log import open_log
 from resinc.stop_signals import hearing

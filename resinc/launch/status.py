@@ -13,8 +13,9 @@ from rich.text import Text
 
 from resinc import output
 from resinc.duration import duration
-from resinc.launch import kubectl, squeue
-from resinc.launch.queued import GONE
+from resinc.launch.gke import kubectl
+from resinc.launch.queue.queued import GONE
+from resinc.launch.slurm import squeue
 from resinc.launch.view import STYLES
 from resinc.runs.queue import read_ticket
 from resinc.runs.standing import Standing, read_standing

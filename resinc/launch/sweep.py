@@ -15,7 +15,7 @@ from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
 from resinc.launch.pack import check_pack, pack_command, pack_folder, packs
-from resinc.launch.queue_request import DEFAULTS, Queue
+from resinc.launch.queue.request import DEFAULTS, Queue
 from resinc.launch.stop import SAVED
 from resinc.launch.view import SweepView
 from resinc.registry import lookup

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from resinc.launch import queued
+from resinc.launch.queue import queued
 from tests.launch import slurm
 
 ROOT = Path(__file__).parent.parent.parent

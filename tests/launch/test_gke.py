@@ -13,14 +13,15 @@ import yaml
 
 from resinc.cli import main
 from resinc.errors import InputError
-from resinc.launch import gke as launcher
-from resinc.launch import kubectl, pod_task, queued, status
+from resinc.launch import status
 from resinc.launch import sweep as sweep_module
-from resinc.launch.jobset import Name, Work, manifest
+from resinc.launch.gke import kubectl, launcher, pod_task
+from resinc.launch.gke.jobset import Name, Work, manifest
+from resinc.launch.gke.pods import Pods
 from resinc.launch.launcher import Request
-from resinc.launch.pods import Pods
-from resinc.launch.queue_request import Queue
-from resinc.launch.queued import Place
+from resinc.launch.queue import queued
+from resinc.launch.queue.queued import Place
+from resinc.launch.queue.request import Queue
 from resinc.launch.stop import SAVED
 from resinc.report import read_rows
 from resinc.runs import host
@@ -411,7 +412,7 @@ def task(root, *, variables, options=()):
     # Commands that other tests gave have set some of JAX's variables.
     plain = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     return subprocess.run(
-        [sys.executable, "-m", "resinc.launch.pod_task", *typed],
+        [sys.executable, "-m", "resinc.launch.gke.pod_task", *typed],
         env={**plain, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,

@@ -13,14 +13,13 @@ import pytest
 
 from resinc.cli import main
 from resinc.errors import InputError
-from resinc.launch import queued as engine
-from resinc.launch import slurm as launcher
-from resinc.launch import slurm_task
 from resinc.launch import sweep as sweep_module
 from resinc.launch.launcher import Request
-from resinc.launch.queue_request import Queue, seconds
-from resinc.launch.queued import Place
-from resinc.launch.squeue import parse_end, parse_queue
+from resinc.launch.queue import queued as engine
+from resinc.launch.queue.queued import Place
+from resinc.launch.queue.request import Queue, seconds
+from resinc.launch.slurm import launcher, slurm_task
+from resinc.launch.slurm.squeue import parse_end, parse_queue
 from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
@@ -106,7 +105,7 @@ def test_a_sweep_that_is_left_stays_in_the_queue_and_is_followed_when_typed_agai
     monkeypatch.setenv("BEHAVIOUR", json.dumps({"0": "wait once", "1": "wait once"}))
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]];"
-        "from resinc.launch.queue_request import Queue;"
+        "from resinc.launch.queue.request import Queue;"
         "import tests.launch.test_sweep as t;"
         "s = t.run_sweep(t.cells(2), sys.argv[2], launcher='slurm', command=t.command,"
         " queue=Queue('60', 'one', cpus=8));"

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from resinc.cli import main
-from resinc.launch import squeue, status, status_page
+from resinc.launch import status, status_page
 from resinc.launch.cell import Cell
-from resinc.launch.queued import Place
+from resinc.launch.queue.queued import Place
+from resinc.launch.slurm import squeue
 from resinc.runs.holder import Holder
 from resinc.runs.queue import Ticket, write_ticket
 from resinc.runs.standing import read_standing

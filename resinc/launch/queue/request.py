@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from resinc.errors import InputError
-from resinc.launch.pods import NO_PODS, Pods
+from resinc.launch.gke.pods import NO_PODS, Pods
 
 SAVE_SECONDS = 120  # Between the SIGTERM of a cluster and the end of a job: for a checkpoint.
 OURS = (

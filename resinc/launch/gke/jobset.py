@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from resinc.launch.pods import BUCKET, Pods
-from resinc.launch.queue_request import SAVE_SECONDS, Queue
+from resinc.launch.gke.pods import BUCKET, Pods
+from resinc.launch.queue.request import SAVE_SECONDS, Queue
 from resinc.launch.stop import SAVED
 
 API = "jobset.x-k8s.io/v1alpha2"
@@ -164,7 +164,7 @@ def _container(name: Name, work: Work, queue: Queue, hosts: int) -> dict[str, An
     return {
         "name": CONTAINER,
         "image": pods.image,
-        "command": ["python", "-m", "resinc.launch.pod_task"],
+        "command": ["python", "-m", "resinc.launch.gke.pod_task"],
         "args": [*task, "--", *work.arguments],
         "env": [
             {"name": "JOBSET_NAME", "value": str(name)},

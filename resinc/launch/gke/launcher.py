@@ -15,11 +15,11 @@ from typing import Any
 
 from resinc.errors import InputError
 from resinc.file_paths import writing
-from resinc.launch import kubectl
-from resinc.launch.jobset import SWEEP, Name, Work, manifest
-from resinc.launch.kubectl import NAME
+from resinc.launch.gke import kubectl
+from resinc.launch.gke.jobset import SWEEP, Name, Work, manifest
+from resinc.launch.gke.kubectl import NAME
 from resinc.launch.launcher import Job, Listener, Request
-from resinc.launch.queued import Followed, Key, Place, Queued, mark
+from resinc.launch.queue.queued import Followed, Key, Place, Queued, mark
 from resinc.runs.queue import Ticket, read_ticket
 
 FOLDER = ".gke"  # In the sweep's: the lock of who submits.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from resinc.errors import InputError
-from resinc.launch.ask import ask, recent
-from resinc.launch.jobset import ATTEMPT, CELL, CONTAINER
-from resinc.launch.queued import GONE, Key, Place
+from resinc.launch.gke.jobset import ATTEMPT, CELL, CONTAINER
+from resinc.launch.queue.ask import ask, recent
+from resinc.launch.queue.queued import GONE, Key, Place
 from resinc.runs.queue import Ticket
 
 NAME = "Kubernetes"

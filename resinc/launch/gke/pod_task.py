@@ -1,4 +1,4 @@
-"""What the container of a JobSet's pod runs, as `python -m resinc.launch.pod_task`."""
+"""What the container of a JobSet's pod runs, as `python -m resinc.launch.gke.pod_task`."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resinc.launch.local import child_environment
-from resinc.launch.task import become
+from resinc.launch.queue.task import become
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
       SystemExit: see `task.become`.
     """
-    parser = argparse.ArgumentParser(prog="python -m resinc.launch.pod_task")
+    parser = argparse.ArgumentParser(prog="python -m resinc.launch.gke.pod_task")
     parser.add_argument("--root", type=Path, required=True, help="folder of the sweep")
     parser.add_argument("--log", type=Path, required=True, help="folder that takes log.txt")
     parser.add_argument("--run", type=Path, action="append", default=[], help="folder of a run")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from resinc.launch import task
 from resinc.launch.local import child_environment
+from resinc.launch.queue import task
 
 
 class Task(NamedTuple):

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 from resinc.errors import InputError
-from resinc.launch.ask import ask, recent
-from resinc.launch.queued import GONE, Key, Place
+from resinc.launch.queue.ask import ask, recent
+from resinc.launch.queue.queued import GONE, Key, Place
 from resinc.runs.queue import Ticket
 
 NAME = "SLURM"

@@ -14,12 +14,12 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
 from resinc.errors import InputError
-from resinc.launch import slurm_task, squeue
+from resinc.launch.gke.pods import NO_PODS
 from resinc.launch.launcher import Job, Request
-from resinc.launch.pods import NO_PODS
-from resinc.launch.queue_request import SAVE_SECONDS, Queue, seconds
-from resinc.launch.queued import Followed, Key, Place, Queued, mark
-from resinc.launch.squeue import NAME
+from resinc.launch.queue.queued import Followed, Key, Place, Queued, mark
+from resinc.launch.queue.request import SAVE_SECONDS, Queue, seconds
+from resinc.launch.slurm import slurm_task, squeue
+from resinc.launch.slurm.squeue import NAME
 from resinc.launch.stop import SAVED
 from resinc.runs.queue import Ticket
 

@@ -1,0 +1,1 @@
+"""Kubernetes on GKE: a JobSet for each run, given and followed by kubectl."""

@@ -1,0 +1,1 @@
+"""SLURM: job arrays by submitit, followed by squeue and scontrol."""
