@@ -88,18 +88,18 @@ FIELDS: Fields = {
     "data.mirror": (True, FLAG),  # Half of the images left to right; not of letters or signs.
     "data.jitter": (0.0, Number(least=0, most=1)),  # torchvision's usual for ImageNet: 0.4.
     # Of an image that cannot be decoded: stop, or skip it, count it and report it at the end.
-    "data.on_error": ("stop", KeyOf("resinc.data.faults.ON_ERROR")),
+    "data.on_error": ("stop", KeyOf("resinc.data.image_files.faults.ON_ERROR")),
     "data.threads": (0, Integer(least=0, most=1_024)),  # That decode; 0: one for each core.
     # Batches decoded before they are asked for, each in host memory; at least `steps_per_call`.
     "data.read_ahead": (2, Integer(least=1, most=10_000)),
-    "data.augment": ("none", KeyOf("resinc.data.augment.AUGMENTATIONS")),
+    "data.augment": ("none", KeyOf("resinc.data.on_device.augment.AUGMENTATIONS")),
     "data.crop_pad": (4, Integer(least=0)),  # Pixels of zeros on each side before a random crop.
     # a of the Beta(a, a) that mixes the examples of a pair; 0: off. One of the two at most.
     "data.mixup": (0.0, Number(least=0)),  # Zhang et al. 2017; theirs for ImageNet: 0.2.
     "data.cutmix": (0.0, Number(least=0)),  # Yun et al. 2019; theirs: 1.
     # "pixel_mean" or "channel": measured on the training examples; "none": pixels of 0 to 1. With
     # weights of others theirs: "imagenet", "half" (-1 to 1), "caffe", or "given" by the next two.
-    "data.normalize": ("pixel_mean", KeyOf("resinc.data.normalize.NORMALIZATIONS")),
+    "data.normalize": ("pixel_mean", KeyOf("resinc.data.on_device.normalize.NORMALIZATIONS")),
     "data.mean": ((), Each(Number())),  # Of each channel, for pixels of 0 to 1; subtracted.
     "data.std": ((), Each(Number(above=0))),  # Likewise; the difference is divided by it.
     "optimizer.name": ("momentum", KeyOf("resinc.train.replica.optimizer.OPTIMIZERS")),

@@ -8,7 +8,7 @@ import pytest
 
 from resinc import config as config_lib
 from resinc.cli import main
-from resinc.data.stored import data_directory
+from resinc.data.sets.stored import data_directory
 from resinc.errors import InputError
 from resinc.file_paths import read_path, show, written
 

@@ -28,8 +28,8 @@ def run(results: Results, quick: bool = False) -> None:
 
 def prepare(side: str, view: str) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's: CALL photographs, each to the box that our view draws."""
-    from resinc.data.decode import Box
-    from resinc.data.view import EvaluationView, TrainingView, uniforms
+    from resinc.data.image_files.decode import Box
+    from resinc.data.image_files.view import EvaluationView, TrainingView, uniforms
 
     files = photographs(CALL)
     ours = TrainingView(SIZE) if view == "train" else EvaluationView(SIZE, 256)

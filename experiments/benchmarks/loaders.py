@@ -69,9 +69,9 @@ def installed(python: str) -> dict[str, str]:
 
 def prepare(folder: str) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's, of our side: a pass a call."""
-    from resinc.data.image_sets import open_splits
-    from resinc.data.streamed import Streamed
-    from resinc.data.view import EvaluationView, TrainingView
+    from resinc.data.image_files.image_sets import open_splits
+    from resinc.data.image_files.streamed import Streamed
+    from resinc.data.image_files.view import EvaluationView, TrainingView
 
     views = TrainingView(SIZE), EvaluationView(SIZE, 256)
     parts = open_splits("", Path(folder))

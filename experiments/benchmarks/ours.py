@@ -35,7 +35,7 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
     Of more than one cell they are members of the program, which differ in their seed.
     """
     prepare_jax(deterministic=True)
-    from resinc.data import normalize
+    from resinc.data.on_device import normalize
     from resinc.data.source import Examples, Resident
     from resinc.train.assemble import assemble
     from resinc.train.compiled.program import Program

@@ -13,8 +13,8 @@ from resinc.cores import available_cores
 
 def run(results: Results, quick: bool = False) -> None:
     """Data: CIFAR-10 where it is prepared, decoded once before; else random images of its shape."""
+    from resinc.data.sets.stored import condition, data_directory
     from resinc.data.spec import DATASETS
-    from resinc.data.stored import condition, data_directory
 
     ready = condition(DATASETS["cifar10"], data_directory(None)).state == "ready"
     name = "cifar10" if ready and not quick else "synthetic"

@@ -29,9 +29,9 @@ def run(results: Results, quick: bool = False) -> None:
 def prepare(folder: str) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's: a batch a call. Opening, and with it the first batch, are timed apart."""
     begun = time.perf_counter()
-    from resinc.data.image_sets import open_splits
-    from resinc.data.streamed import Streamed
-    from resinc.data.view import EvaluationView, TrainingView
+    from resinc.data.image_files.image_sets import open_splits
+    from resinc.data.image_files.streamed import Streamed
+    from resinc.data.image_files.view import EvaluationView, TrainingView
 
     views = TrainingView(224), EvaluationView(224, 256)
     parts = open_splits("", Path(folder))

@@ -181,8 +181,8 @@ def load_training(recipe: str, overrides: list[str]) -> "ConfigDict":
 def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
     from rich.table import Table
 
-    from resinc.data.inventory import inventory
-    from resinc.data.stored import data_directory
+    from resinc.data.sets.inventory import inventory
+    from resinc.data.sets.stored import data_directory
     from resinc.output import console, print_table
 
     table = Table("name", "image", "classes", "train / validation / test", "state", box=None)
@@ -203,11 +203,11 @@ def run_data_list(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_data_prepare(args: argparse.Namespace, rest: list[str]) -> int:
     if args.shorter_side is not None:
-        from resinc.data.resize import store_smaller
+        from resinc.data.image_files.resize import store_smaller
 
         store_smaller(args.name, args.dir, args.archive, args.shorter_side, args.on_error)
         return 0
-    from resinc.data.prepare import prepare
+    from resinc.data.sets.prepare import prepare
 
     prepare(args.name, args.dir, args.archive)
     return 0

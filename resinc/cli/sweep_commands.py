@@ -96,7 +96,7 @@ def _plan(args: argparse.Namespace, overrides: list[str]) -> "Plan":
 def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from resinc.data.records import MissingSet
+    from resinc.data.image_files.records import MissingSet
     from resinc.launch import LAUNCHERS, estimate
     from resinc.launch.cell import check_cells
     from resinc.launch.count import multiply_adds

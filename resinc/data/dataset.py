@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from resinc.data import normalize
-from resinc.data.image_sets import open_splits
-from resinc.data.images import BadImage, Part
-from resinc.data.normalize import Normalizer
-from resinc.data.records import MissingSet
+from resinc.data.image_files.image_sets import open_splits
+from resinc.data.image_files.images import BadImage, Part
+from resinc.data.image_files.records import MissingSet
+from resinc.data.image_files.streamed import Streamed, View
+from resinc.data.on_device import normalize
+from resinc.data.on_device.normalize import Normalizer
+from resinc.data.sets.stored import data_directory
 from resinc.data.share import ALONE, Share
 from resinc.data.source import Resident, Source
 from resinc.data.spec import DATASETS, Spec, Split, Splits
 from resinc.data.splits import load
-from resinc.data.stored import data_directory
-from resinc.data.streamed import Streamed, View
 from resinc.errors import InputError
 from resinc.registry import did_you_mean, lookup
 
@@ -170,7 +170,7 @@ class ImageFiles:
         # 256 for 224, as in every paper since Krizhevsky et al. 2012; torchvision: 342 for 299.
         shorter_side = section.shorter_side or round(size * 256 / 224)
         # Brings two decoders, which a set in memory need not have.
-        from resinc.data.view import EvaluationView, TrainingView
+        from resinc.data.image_files.view import EvaluationView, TrainingView
 
         self._training = TrainingView(size, flip=section.mirror, jitter=section.jitter)
         self._evaluation = EvaluationView(size, shorter_side)

@@ -78,10 +78,10 @@ def read_set(spec: Spec, directory: str | Path) -> tuple[Split, Split]:
       InputError: missing or damaged.
     """
     if spec.embedded:
-        from resinc.data import embedded
+        from resinc.data.sets import embedded
 
         return embedded.MAKERS[spec.name](spec)
-    from resinc.data import arrays, decoded, stored
+    from resinc.data.sets import arrays, decoded, stored
 
     home = stored.directory_of(spec, stored.data_directory(directory))
 
@@ -106,7 +106,7 @@ def copy_as_arrays(name: str, directory: str | Path | None, to: Path) -> Path:
       InputError: no such set, one that needs no directory, one that is missing or damaged, or a
         place that cannot be written.
     """
-    from resinc.data import arrays, stored
+    from resinc.data.sets import arrays, stored
 
     spec = lookup(DATASETS, name, "data set")
     if spec.embedded:

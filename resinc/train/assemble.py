@@ -10,9 +10,9 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from resinc import config as config_file
 from resinc import networks
 from resinc.cost.count import network_cost
-from resinc.data import augment
 from resinc.data.dataset import Dataset, find
-from resinc.data.mix import check_mix
+from resinc.data.on_device import augment
+from resinc.data.on_device.mix import check_mix
 from resinc.data.spec import Spec
 from resinc.errors import InputError
 from resinc.ops.loss import OBJECTIVES

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from resinc import networks
-from resinc.data import normalize
+from resinc.data.on_device import normalize
 from resinc.probes import PROBES, Subject
 from resinc.train.assemble import Setup
 from resinc.train.compiled.members import member

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from resinc.data.normalize import Normalizer
+from resinc.data.on_device.normalize import Normalizer
 from resinc.data.source import Source
 from resinc.runs.folder import PROFILE
 from resinc.train.assemble import Setup

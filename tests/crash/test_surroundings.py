@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from resinc.data import DATASETS
-from resinc.data.prepare import prepare_spec
+from resinc.data.sets.prepare import prepare_spec
 from resinc.train.checkpoints.checkpoint import Checkpoints
 from resinc.train.loop import train
 from tests.crash.trainer import assert_same_run

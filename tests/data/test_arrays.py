@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from resinc.data import DATASETS, Split, arrays, load
-from resinc.data.inventory import inventory
+from resinc.data import DATASETS, Split, load
+from resinc.data.sets import arrays
+from resinc.data.sets.inventory import inventory
+from resinc.data.sets.stored import set_directory
 from resinc.data.splits import copy_as_arrays
-from resinc.data.stored import set_directory
 from resinc.errors import InputError
 
 SMALL = dataclasses.replace(

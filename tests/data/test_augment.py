@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.data import augment as module
-from resinc.data.augment import AUGMENTATIONS, augment
-from resinc.data.normalize import normalizer, prepare
+from resinc.data.on_device import augment as module
+from resinc.data.on_device.augment import AUGMENTATIONS, augment
+from resinc.data.on_device.normalize import normalizer, prepare
 from resinc.errors import InputError
 
 PAD = 2

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from resinc.data.decode import Box, Picture
-from resinc.data.images import BadImage
+from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.images import BadImage
 from tests.data.pictures import encode, html, smooth
 
 

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from resinc.data import DATASETS, Split, decoded
+from resinc.data import DATASETS, Split
+from resinc.data.sets import decoded
 
 SPEC = dataclasses.replace(DATASETS["cifar10"], train_size=4, test_size=2)
 

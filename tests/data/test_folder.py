@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from resinc.data.folder import FolderImages, split_folders
-from resinc.data.images import BadImage
+from resinc.data.image_files.folder import FolderImages, split_folders
+from resinc.data.image_files.images import BadImage
 from resinc.errors import InputError
 from tests.data.pictures import folder
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from resinc.data.image_sets import open_splits
+from resinc.data.image_files.image_sets import open_splits
 from resinc.errors import InputError
 from tests.data.pictures import folder
 from tests.data.prepared import LABELS, prepare

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from resinc.data.mix import Mixed, check_mix, expected, mix
+from resinc.data.on_device.mix import Mixed, check_mix, expected, mix
 from resinc.errors import InputError
 
 KEY = jax.random.key(3, impl="threefry2x32")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from resinc.cli import main
-from resinc.data.normalize import check_normalization, normalizer, prepare
+from resinc.data.on_device.normalize import check_normalization, normalizer, prepare
 from resinc.errors import InputError
 from tests.data.test_augment import make_images
 

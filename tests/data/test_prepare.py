@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from resinc.data import prepare as module
-from resinc.data import stored
-from resinc.data.archives import read_archive
-from resinc.data.prepare import prepare, prepare_spec
+from resinc.data.sets import prepare as module
+from resinc.data.sets import stored
+from resinc.data.sets.archives import read_archive
+from resinc.data.sets.prepare import prepare, prepare_spec
 from resinc.data.spec import Remote
 from resinc.errors import InputError
 from tests.data import originals
@@ -115,8 +115,8 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import originals
 from pathlib import Path
 from rich.console import Console
-from resinc.data import stored
-from resinc.data.prepare import prepare_spec
+from resinc.data.sets import stored
+from resinc.data.sets.prepare import prepare_spec
 spec = originals.tiny("cifar10")
 prepare_spec(spec, Path({str(tmp_path)!r}), Path({str(path)!r}), Console(stderr=True))
 stored.read(spec, Path({str(tmp_path)!r}))

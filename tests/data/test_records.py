@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resinc.data.images import BadImage
-from resinc.data.records import RecordImages, find_version, split_names
+from resinc.data.image_files.images import BadImage
+from resinc.data.image_files.records import RecordImages, find_version, split_names
 from resinc.errors import InputError
 from tests.data.prepared import LABELS, prepare
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from resinc import cli
-from resinc.data.decode import Box, Picture
-from resinc.data.image_sets import open_splits
-from resinc.data.resize import smaller
+from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.image_sets import open_splits
+from resinc.data.image_files.resize import smaller
 from tests.data.pictures import encode, folder, html, smooth
 
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from resinc.data import DATASETS, prepare, stored
-from resinc.data.archives import read_archive
+from resinc.data import DATASETS
+from resinc.data.sets import prepare, stored
+from resinc.data.sets.archives import read_archive
 from resinc.errors import InputError
 
 SPEC = replace(DATASETS["signs"], image_shape=(8, 8, 3), train_size=9, test_size=6)

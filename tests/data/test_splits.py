@@ -118,7 +118,7 @@ def test_listing_and_digits_import_no_heavy_package():
 import sys
 from types import SimpleNamespace
 from resinc.data import load
-from resinc.data.inventory import inventory
+from resinc.data.sets.inventory import inventory
 inventory("nowhere")
 load(SimpleNamespace(name="digits", dir="", validation_size=-1, split_seed=0))
 heavy = {"jax", "tensorflow", "tensorflow_datasets", "sklearn", "PIL"} & set(sys.modules)

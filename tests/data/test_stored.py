@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from resinc.data import DATASETS, load
-from resinc.data.inventory import inventory
-from resinc.data.stored import condition, data_directory, read
+from resinc.data.sets.inventory import inventory
+from resinc.data.sets.stored import condition, data_directory, read
 from resinc.errors import InputError
 
 
@@ -67,7 +67,7 @@ def test_stock_versions_are_those_of_the_installed_tfds():
 
 def test_real_cifar10_test_images_read_as_tfds_reads_them(monkeypatch):
     """The test split alone, for speed: the training split takes the same path."""
-    from resinc.data import stored
+    from resinc.data.sets import stored
 
     directory = prepared_cifar10()
     import tensorflow_datasets as tfds
@@ -87,7 +87,7 @@ def test_real_cifar10_test_images_read_as_tfds_reads_them(monkeypatch):
 def test_reading_counts_every_example_for_the_progress_bar(tmp_path):
     from rich.console import Console
 
-    from resinc.data.prepare import prepare_spec
+    from resinc.data.sets.prepare import prepare_spec
     from tests.data import originals
 
     spec = originals.tiny("mnist")

@@ -4,11 +4,11 @@ import time
 import numpy as np
 import pytest
 
-from resinc.data.folder import FolderImages
-from resinc.data.images import BadImage, Encoded, Part
+from resinc.data.image_files.folder import FolderImages
+from resinc.data.image_files.images import BadImage, Encoded, Part
+from resinc.data.image_files.streamed import Share, Streamed
+from resinc.data.image_files.view import EvaluationView, TrainingView
 from resinc.data.order import batch_indices
-from resinc.data.streamed import Share, Streamed
-from resinc.data.view import EvaluationView, TrainingView
 from resinc.errors import InputError
 from tests.data.pictures import folder, html
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resinc.data.decode import Box
-from resinc.data.view import EvaluationView, TrainingView, uniforms
+from resinc.data.image_files.decode import Box
+from resinc.data.image_files.view import EvaluationView, TrainingView, uniforms
 from resinc.errors import InputError
 from tests.data.pictures import encode, smooth
 

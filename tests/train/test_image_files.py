@@ -12,10 +12,10 @@ import pytest
 
 from resinc import cli
 from resinc.config import load
-from resinc.data import normalize
 from resinc.data.dataset import find
+from resinc.data.image_files.streamed import Streamed
+from resinc.data.on_device import normalize
 from resinc.data.source import Batch
-from resinc.data.streamed import Streamed
 from resinc.errors import InputError
 from resinc.runs.provenance import read_provenance
 from resinc.runs.unusable import read_unusable

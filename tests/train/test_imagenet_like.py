@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks import imagenet_like
-from resinc.data.decode import Picture
+from resinc.data.image_files.decode import Picture
 from resinc.runs.unusable import read_unusable
 from tests.crash.trainer import checkpoints
 from tests.train.processes import ended, start, wait_for

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from resinc import data
-from resinc.data import normalize
+from resinc.data.on_device import normalize
 from resinc.data.source import Resident
 from resinc.errors import InputError
 from resinc.train.assemble import assemble

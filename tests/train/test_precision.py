@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from resinc import data
-from resinc.data import normalize
+from resinc.data.on_device import normalize
 from resinc.data.source import Resident
 from resinc.train.assemble import assemble
 from resinc.train.compiled.program import Program

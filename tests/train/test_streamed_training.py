@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from resinc.data.image_sets import open_splits
-from resinc.data.normalize import normalizer
-from resinc.data.streamed import Streamed
-from resinc.data.view import EvaluationView, TrainingView
+from resinc.data.image_files.image_sets import open_splits
+from resinc.data.image_files.streamed import Streamed
+from resinc.data.image_files.view import EvaluationView, TrainingView
+from resinc.data.on_device.normalize import normalizer
 from resinc.train.assemble import assemble
 from resinc.train.compiled.program import Program
 from resinc.train.evaluate import evaluate

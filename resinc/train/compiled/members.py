@@ -14,7 +14,7 @@ import optax
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc.data.normalize import Normalizer
+from resinc.data.on_device.normalize import Normalizer
 from resinc.data.source import Source
 from resinc.errors import InputError
 from resinc.train.replica.optimizer import Schedule, make_optimizer, make_schedule

@@ -15,10 +15,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from resinc.cost.scaling import Step
-from resinc.data.normalize import Normalizer
+from resinc.data.image_files.streamed import Streamed
+from resinc.data.on_device.normalize import Normalizer
 from resinc.data.source import Batch
 from resinc.data.spec import DATASETS, Spec
-from resinc.data.streamed import Streamed
 from resinc.errors import InputError
 from resinc.networks.options import DTYPES
 from resinc.ops.platform import as_defined

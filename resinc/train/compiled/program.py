@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc.data import augment, mix, normalize
+from resinc.data.on_device import augment, mix, normalize
 from resinc.data.source import Batch, Source
 from resinc.ops.loss import OBJECTIVES, training_objective
 from resinc.train.assemble import Setup

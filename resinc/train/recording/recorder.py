@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from resinc import config as config_file
-from resinc.data.faults import described
+from resinc.data.image_files.faults import described
 from resinc.errors import outside_cause
 from resinc.probes.gradients import by_layer
 from resinc.runs.config import write_config

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from resinc.data.mix import expected
-from resinc.data.mix import mix as mix_pairs
+from resinc.data.on_device.mix import expected
+from resinc.data.on_device.mix import mix as mix_pairs
 from resinc.data.source import Batch
 from resinc.ops.loss import OBJECTIVES, Objective, classify, mean_answer, misses
 from resinc.probes.gradients import norms, relative_updates

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from resinc.data.normalize import check_fixed, check_normalization
+from resinc.data.on_device.normalize import check_fixed, check_normalization
 from resinc.data.spec import DATASETS, channels
 from resinc.errors import InputError
 

@@ -12,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from resinc import networks
-from resinc.data import normalize
+from resinc.data.on_device import normalize
 from resinc.errors import InputError
 from resinc.file_paths import written
 from resinc.networks.paths import depth_key, unstack

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from resinc.data import normalize
 from resinc.data.dataset import no_examples
+from resinc.data.on_device import normalize
 from resinc.data.source import Source
 from resinc.networks.variables import variable_shapes
 from resinc.runs.config import training_config

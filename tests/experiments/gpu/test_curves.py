@@ -10,7 +10,8 @@ from experiments import evidence
 from experiments.evidence import Plan
 from experiments.gpu import carry, curves
 from experiments.gpu.pieces import cut
-from resinc.data import DATASETS, Split, arrays
+from resinc.data import DATASETS, Split
+from resinc.data.sets import arrays
 from resinc.launch.cell import Cell
 from resinc.runs.status import CellState, state_of
 from tests.experiments.bare import ROOT, hide

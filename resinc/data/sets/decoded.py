@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from resinc.cache import cache_folder, prune
-from resinc.data import arrays
-from resinc.data.arrays import Pair
+from resinc.data.sets import arrays
+from resinc.data.sets.arrays import Pair
 from resinc.data.spec import Spec
 
 # Of all sets together, so that the newest few stay; a larger one is not kept at all.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from resinc.data.normalize import Normalizer, prepare
+from resinc.data.on_device.normalize import Normalizer, prepare
 from resinc.errors import InputError
 from resinc.registry import lookup
 

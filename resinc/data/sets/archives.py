@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from resinc.data import signs
-from resinc.data.original import Archive, Original
+from resinc.data.sets import signs
+from resinc.data.sets.original import Archive, Original
 from resinc.data.spec import Spec
 from resinc.errors import InputError
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from resinc.data.decode import Box, Picture
+from resinc.data.image_files.decode import Box, Picture
 from resinc.errors import InputError
 
 _ATTEMPTS = 10  # At a box that fits, then the largest centre box; torchvision's number.

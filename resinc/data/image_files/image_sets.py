@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from resinc.data.folder import FolderImages, split_folders
-from resinc.data.images import BadImage, ImageSet, Part
-from resinc.data.records import RecordImages, find_version, split_names
+from resinc.data.image_files.folder import FolderImages, split_folders
+from resinc.data.image_files.images import BadImage, ImageSet, Part
+from resinc.data.image_files.records import RecordImages, find_version, split_names
 from resinc.data.splits import hold_out
 from resinc.errors import InputError
 from resinc.file_paths import show

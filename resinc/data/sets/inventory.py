@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from resinc.data import arrays
+from resinc.data.sets import arrays
+from resinc.data.sets.stored import condition, data_directory, directory_of, set_directory
 from resinc.data.spec import DATASETS
-from resinc.data.stored import condition, data_directory, directory_of, set_directory
 
 
 class Row(NamedTuple):

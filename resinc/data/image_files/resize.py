@@ -16,12 +16,12 @@ import simplejpeg
 from resinc import output
 from resinc.cores import available_cores
 from resinc.data.bars import bar, bars
-from resinc.data.decode import Box, Picture
-from resinc.data.faults import Faults
-from resinc.data.image_sets import open_splits
-from resinc.data.images import BadImage, Part
+from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.faults import Faults
+from resinc.data.image_files.image_sets import open_splits
+from resinc.data.image_files.images import BadImage, Part
+from resinc.data.sets.stored import data_directory
 from resinc.data.spec import DATASETS
-from resinc.data.stored import data_directory
 from resinc.errors import InputError
 from resinc.file_paths import read_path, show
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from resinc.data.images import BadImage, Encoded
+from resinc.data.image_files.images import BadImage, Encoded
 from resinc.errors import InputError
 from resinc.file_paths import show
 

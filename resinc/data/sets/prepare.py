@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from resinc import output
-from resinc.data import stored
-from resinc.data.archives import read_archive
 from resinc.data.bars import bar, bars
-from resinc.data.download import fetch
-from resinc.data.original import Archive, Original
+from resinc.data.sets import stored
+from resinc.data.sets.archives import read_archive
+from resinc.data.sets.download import fetch
+from resinc.data.sets.original import Archive, Original
 from resinc.data.spec import DATASETS, Spec
 from resinc.errors import InputError
 from resinc.file_paths import read_path

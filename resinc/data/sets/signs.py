@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resinc.data.original import Archive, Original
+from resinc.data.sets.original import Archive, Original
 from resinc.data.spec import Spec
 from resinc.errors import InputError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resinc.data.images import BadImage, Encoded
+from resinc.data.image_files.images import BadImage, Encoded
 from resinc.errors import InputError
 from resinc.file_paths import show
 

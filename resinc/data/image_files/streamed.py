@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 
 from resinc.cores import available_cores
-from resinc.data.faults import Faults
-from resinc.data.images import BadImage, Part
+from resinc.data.image_files.faults import Faults
+from resinc.data.image_files.images import BadImage, Part
 from resinc.data.order import batch_indices, eval_batches, example_at
 from resinc.data.share import ALONE, Share
 from resinc.data.source import Batch, places

@@ -14,7 +14,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from resinc.data.images import BadImage
+from resinc.data.image_files.images import BadImage
 
 _ORIENTATION = 274  # The EXIF tag.
 

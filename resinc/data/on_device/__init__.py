@@ -1,0 +1,1 @@
+"""What a compiled step does to its images: normalised, augmented, mixed."""
