@@ -5,7 +5,11 @@ from resinc.report.outcome import Outcome
 MEANINGS = (
     (Outcome.SUPPORTED, "the rule holds."),
     (Outcome.REVERSED, "the opposite of the sentence holds, by the same rule."),
-    (Outcome.IMMATERIAL, "the difference is too small to matter: it lies inside the margin."),
+    (
+        Outcome.IMMATERIAL,
+        "the difference is smaller than the sentence says, and not its opposite: it lies inside "
+        "the margin. Of a sentence that claims much, as a quarter, it can be large all the same.",
+    ),
     (Outcome.UNDECIDED, "none of these, or a planned run is unfinished."),
     (
         Outcome.UNTESTABLE,
