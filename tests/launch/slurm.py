@@ -44,14 +44,18 @@ MinJobAge=300
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 SchedulerParameters=sched_interval=2,bf_interval=2
-NodeName={nodes[0]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus}
-NodeName={nodes[1]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus}
+GresTypes=gpu
+NodeName={nodes[0]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cpus} Gres=gpu:1
+NodeName={nodes[1]} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cpus} Gres=gpu:1
 PartitionName=normal Nodes=ALL Default=YES PriorityTier=1
 PartitionName=one Nodes={nodes[0]} PriorityTier=1
 PartitionName=grace Nodes={nodes[0]} PriorityTier=1 GraceTime=30
 PartitionName=both Nodes=ALL PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes={nodes[0]} PriorityTier=2
+PartitionName=gpu Nodes=ALL PriorityTier=1
 """
+# SLURM counts the GPUs too, and only tells a job which is its own.
+GPUS = "NodeName={nodes[0]},{nodes[1]} Name=gpu File=/dev/null\n"
 
 
 @dataclass
@@ -126,6 +130,7 @@ def running(folder: Path) -> Iterator[Cluster]:
             folder=folder, host=socket.gethostname(), ports=_free_ports(3), cpus=CPUS, nodes=NODES
         )
     )
+    (folder / "gres.conf").write_text(GPUS.format(nodes=NODES))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(config))
         for name in [name for name in os.environ if name.startswith("SLURM_JOB")]:

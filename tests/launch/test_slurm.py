@@ -303,6 +303,7 @@ def test_what_a_job_says_before_its_cell_starts_is_in_the_log(
         (Queue("60", "weekend"), "sbatch refuses: .*[Ii]nvalid partition"),
         (Queue("60", nodes=3), "sbatch refuses: "),
         (Queue("60", options=("mem=900T",)), "sbatch refuses: "),
+        (Queue("60", gpus=2), "sbatch refuses: .*; sinfo --format='%P %l %D %c %G' lists the part"),
     ],
 )
 def test_what_the_cluster_would_refuse_is_refused_before_anything_is_written(

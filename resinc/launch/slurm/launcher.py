@@ -29,6 +29,10 @@ SETUP = (
     # Since 22.05 srun does not take it from sbatch.
     '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
 )
+WHAT_THERE_IS = (
+    "sinfo --format='%P %l %D %c %G' lists the partitions with their limit of time, nodes, cores and "
+    "GPUs"
+)
 MOST_LOST = 3  # Starts of several processes that end by the loss of one, before a job fails.
 # What the others of a lost process end with, or srun says of it: SIGABRT, SIGKILL.
 LOST = (134, 137)
@@ -63,7 +67,10 @@ class Slurm(Queued):
                     f"--launcher=slurm needs SLURM, but there is no {command} here: log in to a "
                     "machine of the cluster"
                 )
-        squeue.call("sbatch", "--test-only", *_options(self._queue), "--wrap=true")
+        try:
+            squeue.call("sbatch", "--test-only", *_options(self._queue), "--wrap=true")
+        except InputError as error:
+            raise InputError(f"{error}; {WHAT_THERE_IS}") from None
         super().__init__(request.root / FOLDER, request.workers)
 
     def _read(self) -> Mapping[Key, Place]:

@@ -16,7 +16,7 @@ class Task(NamedTuple):
       folders: likewise.
       root: of the sweep.
       accelerated: whether its nodes have GPUs, of which each task takes its own
-        (`train.cluster.own_gpus`).
+        (`train.distributed.cluster.own_gpus`).
     """
 
     command: Sequence[str]
