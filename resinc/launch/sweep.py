@@ -39,13 +39,18 @@ class Summary:
     diverged: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)  # In processes of somebody else, or queued.
+    stopped: list[str] = field(default_factory=list)  # One by one: by a signal, or by its queue.
     unfinished: list[str] = field(default_factory=list)  # Stopped, or never started.
     stopped_by: signal.Signals | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 unless a cell failed (1) or a signal stopped the sweep (128 + its number)."""
-        return 128 + self.stopped_by if self.stopped_by else int(bool(self.failed))
+        """0, or 1 where cells failed or were stopped, or 128 + the signal that stopped the sweep.
+
+        What is left is then done by the same command: `until resinc sweep ...; do sleep 60; done`.
+        """
+        left = self.failed or self.stopped
+        return 128 + self.stopped_by if self.stopped_by else int(bool(left))
 
 
 def run_sweep(
@@ -230,6 +235,7 @@ class _Book:
             self._summary.running.append(name)
             self._view.ended(name, "running", ["in another process, left alone"])
         elif returncode in STOPPED:
+            self._summary.stopped.append(name)
             self._view.ended(name, "stopped", [])
         else:
             words = last_words(workdir)

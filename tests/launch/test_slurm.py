@@ -152,7 +152,8 @@ def test_a_cancelled_run_stays_cancelled_until_the_sweep_is_typed_again(
     (start,) = wait_for(lambda: runs(tmp_path, 0))
     cluster.call("scancel", start["SLURM_JOB_ID"])
     thread.join(LONG)
-    assert result[0].unfinished == ["depth=8,seed=0"]
+    assert result[0].unfinished == result[0].stopped == ["depth=8,seed=0"]
+    assert result[0].exit_code == 1
     assert state_of(folder(tmp_path, 0)) == CellState.UNFINISHED
     assert not cluster.call("squeue", "-h", "-n", read_name(cluster, start["SLURM_JOB_ID"]))
     assert queued(tmp_path, monkeypatch, "wait once").done == ["depth=8,seed=0"]

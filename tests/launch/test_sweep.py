@@ -80,6 +80,15 @@ def test_done_is_skipped_diverged_left_failed_retried(tmp_path, monkeypatch):
     assert summary.exit_code == 0
 
 
+def test_a_cell_that_is_stopped_alone_is_left_to_the_same_command_and_its_status_says_so(
+    tmp_path, monkeypatch
+):
+    summary = sweep(tmp_path, monkeypatch, "quit once", "done")
+    assert summary.stopped == summary.unfinished == ["depth=8,seed=0"]
+    assert summary.exit_code == 1
+    assert sweep(tmp_path, monkeypatch, "quit once", "done").exit_code == 0
+
+
 @pytest.mark.parametrize("said", ["running", "interrupted"])
 def test_unfinished_is_resumed(tmp_path, monkeypatch, said):
     workdir = tmp_path / "depth=8,seed=0"

@@ -30,8 +30,8 @@ SETUP = (
     '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
 )
 WHAT_THERE_IS = (
-    "sinfo --format='%P %l %D %c %G' lists the partitions with their limit of time, nodes, cores and "
-    "GPUs"
+    "sinfo --format='%P %l %D %c %G' lists the partitions, with their limits of time, nodes, cores "
+    "and GPUs"
 )
 MOST_LOST = 3  # Starts of several processes that end by the loss of one, before a job fails.
 # What the others of a lost process end with, or srun says of it: SIGABRT, SIGKILL.
