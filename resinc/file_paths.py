@@ -49,6 +49,18 @@ def read_path(text: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def check_current_folder() -> None:
+    """Check that there is one: libraries ask for it even where all paths are absolute.
+
+    Raises:
+      InputError: it was removed.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError("the current folder no longer exists: change to one that does") from None
+
+
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
     """A file that a user asked for, whole or not at all; inside, what it gives is to be written.

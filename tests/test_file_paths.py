@@ -12,6 +12,7 @@ from resinc.data.sets.stored import data_directory
 from resinc.errors import InputError
 from resinc.file_paths import read_path, show, written
 
+ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "train": ["train", "--config=configs/digits.py", "--workdir"],
     "measure": ["measure", "--config=configs/chain.py", "--workdir"],
@@ -73,12 +74,19 @@ def test_without_a_home_folder_the_default_is_a_sentence(monkeypatch):
         data_directory("")
 
 
-def test_a_current_folder_that_was_removed_is_a_sentence(tmp_path, monkeypatch):
+def test_a_current_folder_that_was_removed_is_a_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(InputError, match="the current folder no longer exists"):
         read_path("x")
+    # The library that reads the digits asks for it, although all paths are absolute.
+    recipe = ROOT / "configs" / "digits.py"
+    assert main(["train", f"--config={recipe}", f"--workdir={tmp_path / 'run'}"]) == 2
+    assert capsys.readouterr().err == (
+        "resinc: the current folder no longer exists: change to one that does\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_colon_in_the_path_of_a_recipe_does_not_cut_it(tmp_path):

@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from resinc.cli import commands, options, sweep_commands, sweep_options
 from resinc.errors import InputError, outside_sentence
+from resinc.file_paths import check_current_folder
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args, rest = make_parser().parse_known_args(argv)
             if rest and not args.takes_config:
                 raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
+            check_current_folder()
             return args.run(args, rest)
         except InputError as error:
             print(f"resinc: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ from resinc.launch.launcher import Request
 from resinc.launch.queue import queued as engine
 from resinc.launch.queue.queued import Place
 from resinc.launch.queue.request import Queue, seconds
-from resinc.launch.slurm import launcher, slurm_task
+from resinc.launch.slurm import launcher, slurm_task, squeue
 from resinc.launch.slurm.squeue import parse_end, parse_queue
 from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
@@ -162,6 +162,18 @@ def test_a_cancelled_run_stays_cancelled_until_the_sweep_is_typed_again(
 def read_name(cluster, job):
     said = cluster.call("scontrol", "--oneliner", "show", "job", job)
     return said.partition("JobName=")[2].split()[0]
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_for_a_person_says_what_to_type(cluster, quick, tmp_path, monkeypatch):
+    held = Queue("60", options=("hold",))
+    thread, result = in_background(lambda: queued(tmp_path, monkeypatch, "done", queue=held))
+    ticket = wait_for(lambda: (found := read_ticket(folder(tmp_path, 0))) and found.job and found)
+    place = wait_for(lambda: squeue.read_queue().get((ticket.batch, ticket.place)))
+    assert place.why == "JobHeldUser (until `scontrol release NUMBER`)"
+    cluster.call("scontrol", "release", ticket.job)
+    thread.join(LONG)
+    assert result[0].done == ["depth=8,seed=0"]
 
 
 @pytest.mark.slow
@@ -357,6 +369,8 @@ def test_lines_of_squeue_and_scontrol_are_read():
         ("resinc-a", 3): Place("17_3", "PENDING", "Resources"),
         ("my|job", 0): Place("18", "RUNNING"),
     }
+    (held,) = parse_queue("a|N/A|19|PENDING|launch failed requeued held").values()
+    assert held.why == "launch failed requeued held (until `scontrol release NUMBER`)"
     ends = {"COMPLETED 0:0": 0, "FAILED 3:0": 3, "FAILED 137:0": -9, "FAILED 0:11": -11}
     ends |= {"FAILED 143:0": 143, "PREEMPTED 0:15": -15, "OUT_OF_MEMORY 0:125": -9}
     for line, end in ends.items():

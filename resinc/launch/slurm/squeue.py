@@ -50,9 +50,16 @@ def parse_queue(text: str) -> dict[Key, Place]:
     found = {}
     for line in text.splitlines():
         name, index, job, state, why = line.strip().rsplit("|", 4)
-        place = Place(job, state, "" if why == "None" else why)
+        place = Place(job, state, _reason(why))
         found[name, int(index) if index.isdecimal() else 0] = place
     return found
+
+
+def _reason(why: str) -> str:
+    """Why a job waits; of one that waits for a person, what that person types."""
+    if why == "JobHeldUser" or why.endswith((" held", " held state")):
+        return f"{why} (until `scontrol release NUMBER`)"
+    return "" if why == "None" else why
 
 
 def read_end(job: str) -> int | None:
