@@ -1,40 +1,29 @@
 """A hypothesis put to the test: a sentence, two arms, a metric and a rule."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from resinc.report.arms import Arm, Runs, a_few, rates, runs_of
-from resinc.report.combine import TESTED, Hypothesis
+from resinc.report import wording
+from resinc.report.arms import Arm, Runs, rates, runs_of
+from resinc.report.combine import Hypothesis
 from resinc.report.inference import (
-    CONFIDENCE,
     LEVEL,
     Contrast,
     Evidence,
     example_variance,
     least_p,
-    needed,
 )
 from resinc.report.metrics import TRAINING_ERROR, Metric, digits
 from resinc.report.outcome import UNFINISHED, Finding, Outcome, among_all
 from resinc.report.rows import Row
 from resinc.report.rules import Judgement, Rule
+from resinc.report.sides import Side, Step, signed, values_of
 
 FAILED = 20.0  # % training error above which a network has not learned its task.
 LEAST_RATES = 3  # At so many learning rates a network was tried before it is called failed.
 ROOM = 0.05  # %; what is below is told as 0.0 %.
-
-
-class Step:
-    """From one arm to another: what is compared of it is the change of the metric, by seed."""
-
-    def __init__(self, name: str, to: Arm, since: Arm):
-        self.name, self.to, self.since = name, to, since
-
-
-Side = Arm | Step
 
 
 @dataclass(frozen=True)
@@ -66,23 +55,7 @@ class Comparison:
     @property
     def rule_text(self) -> str:
         """How it is decided, in words."""
-        what, rule, metric = self._difference_text(), self.rule, self.metric
-        least = self._margin_text()
-        count = needed(self.sample)
-        seeds = f"all {self.sample}" if count == self.sample else f"{count} of {self.sample}"
-        tests = (
-            f"{TESTED}{seeds} seeds, by the exact permutation test and for the whole {_percent()} "
-            "interval"
-        )
-        loss = ""
-        if metric.loss and self.b:
-            loss = f"; where a difference is claimed, the {metric.loss.name} must differ alike"
-        if rule.effect:
-            return (
-                f"{what} is more than {least}{tests}{loss}. Reversed: likewise the other way "
-                f"round. No material effect: the interval lies within {least} on both sides."
-            )
-        return f"{what} is less than {least}{tests}. Reversed: it is more, likewise{loss}."
+        return wording.rule_text(self)
 
     def judge(self, rows: Sequence[Row]) -> Finding:
         """What the runs say, by itself: `decide` also counts how many hypotheses there are.
@@ -103,7 +76,7 @@ class Comparison:
         loss = self.metric.loss if self.b else None
         losses = self._contrast(runs, loss, times=True) if loss else None
         found = self.rule.test(values, losses)
-        told = self._told(runs, values)
+        told = wording.told(self, runs, values)
         if self.metric.trained and (why := self._meaningless(runs)):
             return self._finding(Outcome.UNTESTABLE, f"{told} {why}")
         if found.supported.holds() or found.reversed.holds():
@@ -113,7 +86,9 @@ class Comparison:
             return self._finding(outcome, told, found)
         if found.immaterial:
             return self._finding(Outcome.IMMATERIAL, told, found)
-        return self._finding(Outcome.UNDECIDED, f"{told} {self._why(values)}", found)
+        return self._finding(
+            Outcome.UNDECIDED, f"{told} {wording.why_undecided(self, values)}", found
+        )
 
     def _finding(self, outcome: Outcome, told: str, found: Judgement | None = None) -> Finding:
         evidence = [Evidence(float(e.p), bool(e.seeds)) for e in (found[:2] if found else ())]
@@ -126,7 +101,7 @@ class Comparison:
         """All whose runs are compared, and how many seeds of each."""
         counts = (self.sample, self.sample_of_b or self.sample)
         sides = zip((self.a, self.b), counts, strict=True)
-        return {arm: count for side, count in sides if side for _, arm in _signed(side)}
+        return {arm: count for side, count in sides if side for _, arm in signed(side)}
 
     @property
     def least(self) -> tuple[float, float]:
@@ -143,11 +118,11 @@ class Comparison:
         return ""
 
     def _contrast(self, runs: dict[Arm, Runs], metric: Metric, times: bool) -> Contrast:
-        a, a_noise, seeds = _values(self.a, runs, metric, times)
+        a, a_noise, seeds = values_of(self.a, runs, metric, times)
         of_examples = 0.0 if times else self._example_variance(runs, metric)
         if self.b is None:
             return Contrast(a, noise=(a_noise,), examples=of_examples)
-        b, b_noise, others = _values(self.b, runs, metric, times)
+        b, b_noise, others = values_of(self.b, runs, metric, times)
         # What a seed shares (order of examples, here and there the split) is paired.
         common = sorted(seeds.keys() & others.keys())
         a = [seeds[s] for s in common] + [seeds[s] for s in sorted(seeds.keys() - common)]
@@ -162,7 +137,7 @@ class Comparison:
             return 0.0
         share = np.zeros(len(known[0].right))
         for sign, side in ((1, self.a), (-1, self.b)):
-            for inner, arm in _signed(side) if side else []:
+            for inner, arm in signed(side) if side else []:
                 group = [row for rows in runs[arm].by_seed.values() for row in rows]
                 right = np.mean([row.correct[metric.split].right for row in group], axis=0)
                 share += sign * inner * 100 * (1 - right)
@@ -170,8 +145,8 @@ class Comparison:
 
     def _meaningless(self, runs: dict[Arm, Runs]) -> str:
         """Why nothing can be concluded in this setting; "" where it can."""
-        references = [arm for _, arm in _signed(self.b)] if self.b else []
-        references += [arm for sign, arm in _signed(self.a) if sign < 0]
+        references = [arm for _, arm in signed(self.b)] if self.b else []
+        references += [arm for sign, arm in signed(self.a) if sign < 0]
         if why := _unlearned(runs, references, ", the reference,"):
             return why
         # Compared with a number: an error is what tells whether a network has learned.
@@ -194,97 +169,6 @@ class Comparison:
                     f"{LEAST_RATES} at least."
                 )
         return ""
-
-    def _told(self, runs: dict[Arm, Runs], values: Contrast) -> str:
-        metric, times = self.metric, self.rule.times
-
-        def mean(side: Side) -> float:
-            middle = float(np.mean(_values(side, runs, metric, times)[0]))
-            return 10**middle if times else middle
-
-        low, high = (float(end) for end in values.interval)
-        size = float(values.difference)
-        if times:
-            size, low, high = 10**size, 10**low, 10**high
-            change = f"{digits(size)} times as much"
-        else:
-            if size < 0 and self.b is not None:  # "Less" says the sign; one side alone keeps it.
-                size, low, high = -size, -high, -low
-            words = ("more", "less") if isinstance(self.a, Step) else (metric.more, metric.less)
-            word = words[bool(values.difference < 0)]
-            change = f"{digits(size)}{metric.difference} {word}"
-        counts = [len(found.by_seed) for found in runs.values()]
-        interval = f"{_percent()} interval {digits(low)} to {digits(high)}"
-        each = f"{counts[0]} runs{' each' * (len(counts) > 1)}"
-        if len(set(counts)) > 1:
-            each = f"{' and '.join(map(str, counts))} runs"
-        if self.b is None:
-            text = f"{self._side_text(self.a, mean(self.a))} ({interval}; {each})."
-        else:
-            text = (
-                f"{self._side_text(self.a, mean(self.a))}, "
-                f"{self._side_text(self.b, mean(self.b), first=False)}: {change} "
-                f"({interval}; {each})."
-            )
-        text = text[0].upper() + text[1:]
-        for arm, found in runs.items():
-            if split := _split(found, metric):
-                text += f" The runs of {arm.name} fall apart: {split}."
-        diverged = [name for found in runs.values() for name in found.diverged]
-        if diverged:
-            text += f" Diverged, counted as chance: {a_few(diverged)}."
-        return text
-
-    def _side_text(self, side: Side, value: float, first: bool = True) -> str:
-        metric = self.metric
-        if isinstance(side, Step):
-            by = (
-                f"{digits(value)} times"
-                if self.rule.times
-                else f"{digits(value)}{metric.difference}"
-            )
-            what = f" the {metric.name}" if first else ""
-            return f"{side.name} changes{what} by {by}"
-        if first:
-            return f"{side.name} {metric.verb} {metric.value(value)}"
-        at = "at " if metric.verb.endswith(" at") else ""
-        return f"{side.name} {at}{digits(value)}{metric.unit.removesuffix(' of')}"
-
-    def _why(self, values: Contrast) -> str:
-        """What keeps a rule that neither holds nor is reversed from deciding."""
-        rule, count = self.rule, needed(values.pairs)
-        margin = rule.threshold
-        if rule.effect:
-            up = bool(values.difference > 0)
-            agreeing = values.seeds_above(margin) if up else values.seeds_below(-margin)
-            clear = values.interval[0] > margin if up else values.interval[1] < -margin
-            whole = f"the difference is more than {self._margin_text()}"
-        else:
-            agreeing = values.seeds_below(margin)
-            clear = values.interval[1] < margin
-            whole = f"the difference is less than {self._margin_text()}"
-        if agreeing < count:
-            return f"With {int(agreeing)} of {values.pairs} seeds {whole}; {count} are needed."
-        if not clear:
-            return (
-                f"With {int(agreeing)} of {values.pairs} seeds {whole}, but not for the interval."
-            )
-        return "The training loss does not say the same."
-
-    def _difference_text(self) -> str:
-        if self.b is None:
-            return f"{self.metric.name} of {self.a.name}"
-        if isinstance(self.a, Step):
-            return f"change of {self.metric.name}, {self.a.name} minus {self.b.name},"
-        if self.rule.times:
-            return f"{self.metric.name} of {self.a.name} over that of {self.b.name}"
-        return f"{self.metric.name} of {self.a.name} minus that of {self.b.name}"
-
-    def _margin_text(self) -> str:
-        if self.rule.times:
-            return f"{self.rule.margin:g} times" if self.rule.margin != 1 else "once"
-        unit = self.metric.difference
-        return f"{self.rule.margin:g}{unit.removesuffix('s') if self.rule.margin == 1 else unit}"
 
 
 def interaction(
@@ -338,30 +222,6 @@ def out_of_reach(hypothesis: Hypothesis, primary: int) -> str:
     return f"So few runs{those} can never make it {' or '.join(never)}."
 
 
-def _signed(side: Side) -> list[tuple[int, Arm]]:
-    return [(1, side)] if isinstance(side, Arm) else [(1, side.to), (-1, side.since)]
-
-
-def _values(
-    side: Side, runs: dict[Arm, Runs], metric: Metric, times: bool
-) -> tuple[list[float], float, dict[int, float]]:
-    """(values of its seeds, their noise by counting, seed -> value); logarithms of ratios."""
-    parts = _signed(side)
-    seeds = sorted(set.intersection(*(set(runs[arm].by_seed) for _, arm in parts)))
-
-    def of(arm: Arm, seed: int) -> float:
-        value = metric.of(runs[arm].by_seed[seed])
-        assert value is not None
-        # A float32 loss of 0 is one below 1e-8.
-        return math.log10(max(value, 1e-8)) if times else value
-
-    by_seed = {seed: sum(sign * of(arm, seed) for sign, arm in parts) for seed in seeds}
-    noises = [
-        np.mean([metric.noise(group) for group in runs[arm].by_seed.values()]) for _, arm in parts
-    ]
-    return list(by_seed.values()), math.hypot(*noises), by_seed
-
-
 def _training_error(found: Runs) -> float:
     """Mean over the seeds, %."""
     errors = [TRAINING_ERROR.of(group[:1]) for group in found.by_seed.values()]
@@ -378,20 +238,3 @@ def _unlearned(runs: dict[Arm, Runs], arms: Sequence[Arm], role: str = "") -> st
                 f"{FAILED:g} %): where that has not learned, nothing follows."
             )
     return ""
-
-
-def _split(found: Runs, metric: Metric) -> str:
-    """The single values, where no mean tells them: two groups more than half the range apart."""
-    values = sorted(v for group in found.by_seed.values() if (v := metric.of(group)) is not None)
-    gaps = np.diff(values)
-    if (
-        not metric.percent
-        or values[-1] - values[0] < 10
-        or gaps.max() < (values[-1] - values[0]) / 2
-    ):
-        return ""
-    return ", ".join(digits(value) for value in values) + metric.unit
-
-
-def _percent() -> str:
-    return f"{100 * CONFIDENCE:.0f} %"
