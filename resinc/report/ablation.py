@@ -3,18 +3,30 @@
 import functools
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from resinc.errors import InputError
 from resinc.registry import did_you_mean, lookup
 from resinc.report import metrics
 from resinc.report.arms import PILOT, STANDS, names_of_diverged
+from resinc.report.axes import (
+    FEW,
+    Group,
+    axes_of,
+    few,
+    follows,
+    grouped,
+    is_number,
+    numeric,
+    text,
+    value_of,
+)
 from resinc.report.chart import NORMAL, Line, Panel
 from resinc.report.colours import NETWORK_COLOURS, colours
 from resinc.report.metrics import Metric, digits
 from resinc.report.panels import dots, means
 from resinc.report.report import Report
-from resinc.report.rows import Row, varying
+from resinc.report.rows import Row
 from resinc.report.table import Table
 from resinc.runs.status import FOR_GOOD
 
@@ -28,8 +40,6 @@ METRICS: dict[str, Metric] = {
     "gap": metrics.GAP,
     "hours": metrics.HOURS,
 }
-FACTS = ("multiply_adds", "parameters")  # Of a network: what its own run counted.
-FEW = 6  # Values of an axis that has a colour or a panel for each.
 MOST_NAMED = 12  # Runs that a note names.
 DECADE = 10.0  # A span of x from which its axis is logarithmic.
 
@@ -46,18 +56,6 @@ class Choice(NamedTuple):
     x: str = ""
     colour: str = ""
     metric: str = ""
-
-
-class Group(NamedTuple):
-    """Runs that differ in nothing but their seed."""
-
-    values: Mapping[str, Any]
-    rows: tuple[Row, ...]
-
-    def numbers(self, metric: Metric) -> list[float]:
-        """Of its runs that have one; those that diverged count as chance."""
-        found = [metric.of([row]) for row in self.rows if row.state in FOR_GOOD]
-        return [number for number in found if number is not None]
 
 
 def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
@@ -83,15 +81,15 @@ def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
                 f"no run has {name!r}{did_you_mean(name, axes)}: the runs differ in "
                 f"{', '.join(axes) or 'nothing but their seed'}"
             )
-    x = choice.x or next((a for a in axes if a != choice.colour and _numeric(rows, a)), "")
+    x = choice.x or next((a for a in axes if a != choice.colour and numeric(rows, a)), "")
     x = x or next((axis for axis in axes if axis != choice.colour), "seed")
-    colour = choice.colour or next((a for a in axes if a != x and _few(rows, a)), "")
+    colour = choice.colour or next((a for a in axes if a != x and few(rows, a)), "")
     names = [x, *filter(None, [colour])]
-    others = [axis for axis in axes if axis not in names and not _follows(rows, axis, names)]
+    others = [axis for axis in axes if axis not in names and not follows(rows, axis, names)]
     hidden = [axis for axis in axes if axis not in names and axis not in others]
     names = [*names, *others, *hidden]
     groups = grouped(rows, names)
-    joined = all(_few(rows, axis) for axis in hidden)
+    joined = all(few(rows, axis) for axis in hidden)
     return Report(
         title=title,
         answer=_answer(groups, metric, names),
@@ -102,64 +100,6 @@ def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
         notes=[*_notes(rows, metric), *(f"Along {x}, {axis} changes too." for axis in hidden)],
         method=[(_capital(metric.name), "as in the table: of the last step of every run")],
     )
-
-
-def value_of(row: Row, name: str) -> Any:
-    """A label, else a config field, else a count of the network; None where it has none."""
-    if name in row.labels:
-        return row.labels[name]
-    value = row.config.get(name, row.provenance.get(name) if name in FACTS else None)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def axes_of(rows: Sequence[Row]) -> list[str]:
-    """What tells the runs apart beside their seed: labels, where all have them; else fields."""
-    labels = dict.fromkeys(name for row in rows for name in row.labels)
-    if labels and all(row.labels.keys() == labels.keys() for row in rows):
-        return [n for n in labels if len({repr(row.labels[n]) for row in rows}) > 1]
-    return [name for name in varying(list(rows)) if name not in ("seed", "init_from")]
-
-
-def grouped(rows: Sequence[Row], names: Sequence[str]) -> list[Group]:
-    """Runs by the values of these names, in the order of the values."""
-    found: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        found.setdefault(tuple(value_of(row, name) for name in names), []).append(row)
-    ordered = sorted(found, key=lambda values: [_order(value) for value in values])
-    return [Group(dict(zip(names, k, strict=True)), tuple(found[k])) for k in ordered]
-
-
-def _numeric(rows: Sequence[Row], name: str) -> bool:
-    values = [value for row in rows if (value := value_of(row, name)) is not None]
-    return bool(values) and all(_is_number(value) for value in values)
-
-
-def _few(rows: Sequence[Row], name: str) -> bool:
-    return len({repr(value_of(row, name)) for row in rows}) <= FEW
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _follows(rows: Sequence[Row], name: str, others: Sequence[str]) -> bool:
-    """Whether the value of one is known from those of others, as in a zip."""
-    known: dict[str, set[str]] = {}
-    for row in rows:
-        known.setdefault(repr([value_of(row, n) for n in others]), set()).add(
-            repr(value_of(row, name))
-        )
-    return all(len(values) == 1 for values in known.values())
-
-
-def _order(value: Any) -> tuple[int, float, str]:
-    return (0, float(value), "") if _is_number(value) else (1, 0.0, _text(value))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:,}" if isinstance(value, int) else "–" if value is None else str(value)
 
 
 def _panels(
@@ -173,16 +113,16 @@ def _panels(
     parts = list(dict.fromkeys(tuple(g.values[name] for name in others) for g in groups))
     split = len(parts) <= FEW
     joined = joined and split
-    numeric = all(_is_number(group.values[x]) for group in groups)
-    kinds = list(dict.fromkeys(_text(group.values.get(colour)) for group in groups))
+    by_number = all(is_number(group.values[x]) for group in groups)
+    kinds = list(dict.fromkeys(text(group.values.get(colour)) for group in groups))
     inks = _inks(kinds)
     panels = []
     for part in parts if split else [()]:
         here = [g for g in groups if not split or tuple(g.values[n] for n in others) == part]
-        title = ", ".join(f"{n} {_text(v)}" for n, v in zip(others, part, strict=False))
-        draw = functools.partial(_lines, joined=joined) if numeric else _rows
+        title = ", ".join(f"{n} {text(v)}" for n, v in zip(others, part, strict=False))
+        draw = functools.partial(_lines, joined=joined) if by_number else _rows
         panels.append(draw(title or _capital(metric.name), here, x, colour, inks, metric))
-    return _same_axis(panels, metric) if numeric else panels
+    return _same_axis(panels, metric) if by_number else panels
 
 
 def _lines(
@@ -197,7 +137,7 @@ def _lines(
     """Joined by lines, unless points of one colour differ in more than x."""
     lines = []
     for kind, ink in inks.items():
-        mine = [g for g in groups if _text(g.values.get(colour)) == kind]
+        mine = [g for g in groups if text(g.values.get(colour)) == kind]
         label = f"{colour} {kind}" if colour else ""
         if joined:
             known = {g.values[x]: numbers for g in mine if (numbers := g.numbers(metric))}
@@ -222,14 +162,14 @@ def _rows(
     metric: Metric,
 ) -> Panel:
     """Of an x that is no number: a row for each of its values."""
-    names = list(dict.fromkeys(_text(group.values[x]) for group in groups))
+    names = list(dict.fromkeys(text(group.values[x]) for group in groups))
     lines = []
     for kind, ink in inks.items():
         values = [
             [
                 number
                 for g in groups
-                if (_text(g.values[x]), _text(g.values.get(colour))) == (name, kind)
+                if (text(g.values[x]), text(g.values.get(colour))) == (name, kind)
                 for number in g.numbers(metric)
             ]
             for name in names
@@ -266,7 +206,7 @@ def _table(groups: Sequence[Group], names: Sequence[str], metric: Metric) -> Tab
     header = [*names, "seeds", *(f"{m.name} ({m.unit.strip()})" for m in shown)]
     lines = [
         [
-            *(_text(group.values[name]) for name in names),
+            *(text(group.values[name]) for name in names),
             _seeds(group),
             *(_spread(group.numbers(m)) for m in shown),
         ]
@@ -298,7 +238,7 @@ def _answer(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> st
         return f"No run has ended, so there is no {metric.name} yet."
 
     def told(place: int) -> str:
-        where = ", ".join(f"{name} {_text(groups[place].values[name])}" for name in names)
+        where = ", ".join(f"{name} {text(groups[place].values[name])}" for name in names)
         return f"{digits(means[place])}{metric.unit} at {where}"
 
     low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)

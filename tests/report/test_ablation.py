@@ -11,7 +11,8 @@ from resinc.errors import InputError
 from resinc.launch import plan
 from resinc.launch.ablation import Ablation
 from resinc.report import read_sweep
-from resinc.report.ablation import Choice, report, value_of
+from resinc.report.ablation import Choice, report
+from resinc.report.axes import value_of
 from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.table import runs_csv
 from tests import fabricated
