@@ -23,7 +23,7 @@ SETTINGS = --set dataset=$(DATASET) --set depths=$(DEPTHS) --set seeds=$(or $(SE
 	$(if $(STEPS),--set steps=$(STEPS))
 
 # Independent implementations that the tests compare with, where they are there.
-PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests
+PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests pandas
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
