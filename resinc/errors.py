@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 
 class InputError(ValueError):
@@ -18,6 +19,8 @@ _OUTSIDE = (
     *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOTCONN),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
 )
+# How TensorStore numbers what the system said, in all that Orbax passes on of its writing threads.
+_NUMBER = re.compile(r"(?:os_error_code='|OS error )(\d+)")
 # What XLA says, of the host's memory as of a device's.
 _NO_MEMORY = "RESOURCE_EXHAUSTED: Out of memory"
 
@@ -31,8 +34,7 @@ def outside_sentence(error: BaseException) -> str:
 def outside_cause(error: BaseException) -> str:
     """One sentence where the machine, not the code, is to blame for an error; else "".
 
-    Looked for in what it was raised from, and in the words too: Orbax passes on what its writing
-    threads met as text alone.
+    Looked for in what it was raised from, and in the words too.
     """
     seen: set[int] = set()
     current: BaseException | None = error
@@ -43,8 +45,9 @@ def outside_cause(error: BaseException) -> str:
             return f"{current.strerror or os.strerror(current.errno)}{where}"
         if isinstance(current, MemoryError) or _NO_MEMORY in str(current):
             return "out of memory: a smaller batch or network, or model.remat=true, needs less"
-        for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            if os.strerror(number) in str(current):
-                return os.strerror(number)
+        told = [number for number in map(int, _NUMBER.findall(str(current))) if number in _OUTSIDE]
+        words = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+        for number in told or [number for number in words if os.strerror(number) in str(current)]:
+            return os.strerror(number)
         current = current.__cause__
     return ""

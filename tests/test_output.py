@@ -152,9 +152,16 @@ def test_own_mistake_keeps_its_traceback(monkeypatch):
         cli.main(["data", "list"])
 
 
-def test_cause_is_found_in_the_words_of_a_writing_thread():
-    error = ValueError("RESOURCE_EXHAUSTED: Error writing [OS error 28: No space left on device]")
-    assert outside_cause(error) == "No space left on device"
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("RESOURCE_EXHAUSTED: Error writing [OS error 28: No space left on device]", errno.ENOSPC),
+        ("Failed to write 458195 bytes: File too large [os_error_code='27']", errno.EFBIG),
+        ("Failed to open: something of the system's [os_error_code='116']", errno.ESTALE),
+    ],
+)
+def test_cause_is_found_in_the_words_of_a_writing_thread(words, cause):
+    assert outside_cause(ValueError(words)) == os.strerror(cause)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -82,6 +83,26 @@ def test_full_disk_is_one_sentence_and_the_run_goes_on(
     assert read_status(folder)["state"] == "failed"
     undo()
     (small_disk / "ballast").unlink()
+    assert main(command(folder)) == 0
+    assert "resumed at step 2" in capsys.readouterr().out
+    assert_same_end(folder, whole)
+
+
+def test_file_that_may_not_grow_is_one_sentence_and_the_run_goes_on(
+    tmp_path, after_step_2, whole, capsys
+):
+    """`ulimit -f`: of a checkpoint alone, in which TensorStore meets it."""
+    folder, (soft, hard) = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
+    undo = after_step_2(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, hard)))
+    try:
+        assert main(command(folder)) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capsys.readouterr().err
+    assert said.startswith("resinc: File too large")
+    assert said.count("\n") == 1
+    assert read_status(folder)["state"] == "failed"
+    undo()
     assert main(command(folder)) == 0
     assert "resumed at step 2" in capsys.readouterr().out
     assert_same_end(folder, whole)
