@@ -29,8 +29,12 @@ def test_sums_are_right_where_resinc_is_imported_even_after_jax():
 @pytest.mark.skipif(VERSION != "0.10.2", reason=f"jaxlib {VERSION} is right by itself")
 @pytest.mark.parametrize(
     ("start", "flags"),
-    [("import jax; jax.devices()", ""), ("", f"{FUSIONS}=dot,eltwise,reduce")],
-    ids=["JAX started first", "the user's own flag"],
+    [
+        ("import jax; jax.devices()", ""),
+        ("", f"{FUSIONS}=dot,eltwise,reduce"),
+        ("import os, resinc.blocks; os.environ['XLA_FLAGS'] = ''", ""),
+    ],
+    ids=["JAX started first", "the user's own flag", "flags replaced after the import"],
 )
 def test_wrong_sums_are_refused_in_a_sentence(start, flags):
     done = python(f"{start}\nfrom resinc.xla import check_sums\ncheck_sums()", flags)
