@@ -16,7 +16,7 @@ SIZE = 224
 
 
 def run(results: Results, quick: bool = False) -> None:
-    sides = ["ours", "pillow", "whole"]
+    sides = ["ours", "libjpeg-turbo", "pillow", "whole"]
     if importlib.util.find_spec("cv2"):
         sides += ["opencv", "opencv resize"]
     work = {side: {"module": "decode", "side": side} for side in sides}
@@ -28,7 +28,7 @@ def run(results: Results, quick: bool = False) -> None:
 
 def prepare(side: str, view: str) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's: CALL photographs, each to the box that our view draws."""
-    from resinc.data.image_files.decode import Box
+    from resinc.data.image_files.bilinear import Box
     from resinc.data.image_files.view import EvaluationView, TrainingView, uniforms
 
     files = photographs(CALL)
@@ -51,26 +51,29 @@ def prepare(side: str, view: str) -> tuple[Callable[[], None], dict[str, Any]]:
     return call, {"images": CALL, "bytes_each": sum(map(len, files)) // CALL}
 
 
+def _bare(file: bytes, box: Any) -> None:
+    """Neither cut out nor resized: what is left if all else took no time."""
+    import simplejpeg
+
+    simplejpeg.decode_jpeg(file)
+
+
 def _pillow(file: bytes, box: Any) -> np.ndarray:
     """As torchvision's transforms on a PIL image."""
     from PIL import Image
 
-    return _resized(np.asarray(Image.open(io.BytesIO(file)).convert("RGB")), box)
+    image = Image.open(io.BytesIO(file)).convert("RGB")
+    region = (box.left, box.top, box.left + box.width, box.top + box.height)
+    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=region))
 
 
 def _whole(file: bytes, box: Any) -> np.ndarray:
     """Ours, never scaled while it is decoded."""
     import simplejpeg
 
-    return _resized(simplejpeg.decode_jpeg(file), box)
+    from resinc.data.image_files.bilinear import resize
 
-
-def _resized(pixels: np.ndarray, box: Any) -> np.ndarray:
-    from PIL import Image
-
-    region = (box.left, box.top, box.left + box.width, box.top + box.height)
-    bilinear = Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), bilinear, box=region))
+    return resize(simplejpeg.decode_jpeg(file), box, (SIZE, SIZE))
 
 
 def _opencv(file: bytes, box: Any) -> np.ndarray:
@@ -94,7 +97,8 @@ def _area(pixels: Any, box: Any) -> np.ndarray:
     return cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
 
-OTHERS: dict[str, Callable[[bytes, Any], np.ndarray]] = {
+OTHERS: dict[str, Callable[[bytes, Any], Any]] = {
+    "libjpeg-turbo": _bare,
     "pillow": _pillow,
     "whole": _whole,
     "opencv": _opencv,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from resinc import cli
-from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.bilinear import Box
+from resinc.data.image_files.decode import Picture
 from resinc.data.image_files.image_sets import open_splits
 from resinc.data.image_files.resize import smaller
 from tests.data.pictures import encode, folder, html, smooth

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     "array_record",
+    "cykooz_resizer",
     "h5py",
     "importlib_resources",
     "keras",

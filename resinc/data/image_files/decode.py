@@ -1,12 +1,11 @@
 """Bytes of an image file -> pixels, on the host. Which kind of file it is, its first bytes say.
 
 libjpeg-turbo decodes JPEG, at a half, a quarter or an eighth where that is enough; Pillow the rest
-(CMYK, 16 bits, palettes, other formats) and all resizing. What cannot be decoded whole is a
-`BadImage`, never a black or grey picture.
+(CMYK, 16 bits, palettes, other formats). What cannot be decoded whole is a `BadImage`, never a
+black or grey picture.
 """
 
 import io
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,40 +13,33 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from resinc.data.image_files.bilinear import Box, resize
 from resinc.data.image_files.images import BadImage
 
 _ORIENTATION = 274  # The EXIF tag.
 
 
 class _Turn(NamedTuple):
-    """How a stored image becomes upright, and which of its sides are counted from the far end."""
+    """How a stored image becomes upright: sides turned round, then whether they change places."""
 
-    method: Image.Transpose
     rows: bool
     columns: bool
+    swapped: bool
 
 
 _TURNS = {  # EXIF 2.3, section 4.6.4.
-    2: _Turn(Image.Transpose.FLIP_LEFT_RIGHT, False, True),
-    3: _Turn(Image.Transpose.ROTATE_180, True, True),
-    4: _Turn(Image.Transpose.FLIP_TOP_BOTTOM, True, False),
-    5: _Turn(Image.Transpose.TRANSPOSE, False, False),
-    6: _Turn(Image.Transpose.ROTATE_270, True, False),
-    7: _Turn(Image.Transpose.TRANSVERSE, True, True),
-    8: _Turn(Image.Transpose.ROTATE_90, False, True),
+    2: _Turn(False, True, False),
+    3: _Turn(True, True, False),
+    4: _Turn(True, False, False),
+    5: _Turn(False, False, True),
+    6: _Turn(True, False, True),
+    7: _Turn(True, True, True),
+    8: _Turn(False, True, True),
 }
+_UPRIGHT = _Turn(False, False, False)
 _FACTORS = (8, 4, 2)  # Of scaled decoding; those between 1 and 2 take longer than the whole image.
 # What libjpeg says (jerror.h) where pixels are lost; its other warnings are about pedantry.
 _LOST = ("premature end", "bad huffman code", "instead of rst")
-
-
-class Box(NamedTuple):
-    """A part of an image, in its pixels; need not begin or end at whole ones."""
-
-    top: float
-    left: float
-    height: float
-    width: float
 
 
 class Picture:
@@ -80,43 +72,39 @@ class Picture:
         self._stored(h, w, _orientation(self._image))
 
     def _stored(self, height: int, width: int, orientation: int) -> None:
-        self._size, self._orientation = (height, width), orientation
-        self.height, self.width = (width, height) if orientation >= 5 else (height, width)
+        self._size, self._turn = (height, width), _TURNS.get(orientation, _UPRIGHT)
+        self.height, self.width = (width, height) if self._turn.swapped else (height, width)
 
     def resized(
         self, boxes: Sequence[Box], size: tuple[int, int], beyond: bool = False
-    ) -> list[Image.Image]:
-        """Cut boxes of one size out and scale each to `size` by Pillow's bilinear filter.
-
-        Args:
-          boxes: inside the image.
-          size: h, w.
-          beyond: let the filter see what borders on a box, as after resizing the whole image; else
-            each is resized as if it were all there is.
+    ) -> list[np.ndarray]:
+        """Cut boxes of one size out and scale each to `size`; see `bilinear.resize`.
 
         Returns:
-          RGB images.
+          uint8 [*size, 3] of each; may be read-only.
 
         Raises:
           BadImage: it is truncated or corrupt.
         """
-        turn = _TURNS.get(self._orientation)
-        boxes = [self._in_stored(box, turn) for box in boxes]
-        size = size[::-1] if self._orientation >= 5 else size
+        boxes = [self._in_stored(box) for box in boxes]
+        size = size[::-1] if self._turn.swapped else size
         pixels, factor = self._pixels(boxes[0], size)
-        images = [_resize(pixels, Box(*np.divide(box, factor)), size, beyond) for box in boxes]
-        return [image.transpose(turn.method) for image in images] if turn else images
+        scaled = [Box(*(side / factor for side in box)) for box in boxes]
+        return [self._upright(resize(pixels, box, size, beyond)) for box in scaled]
 
-    def _in_stored(self, box: Box, turn: _Turn | None) -> Box:
+    def _in_stored(self, box: Box) -> Box:
         """A box of the upright image, in the image as it is stored."""
-        if turn is None:
-            return box
         top, left, height, width = box
-        if self._orientation >= 5:
+        if self._turn.swapped:
             top, left, height, width = left, top, width, height
-        top = self._size[0] - top - height if turn.rows else top
-        left = self._size[1] - left - width if turn.columns else left
+        top = self._size[0] - top - height if self._turn.rows else top
+        left = self._size[1] - left - width if self._turn.columns else left
         return Box(top, left, height, width)
+
+    def _upright(self, pixels: np.ndarray) -> np.ndarray:
+        pixels = pixels[::-1] if self._turn.rows else pixels
+        pixels = pixels[:, ::-1] if self._turn.columns else pixels
+        return pixels.swapaxes(0, 1) if self._turn.swapped else pixels
 
     def _pixels(self, box: Box, size: tuple[int, int]) -> tuple[np.ndarray, int]:
         """uint8 [h, w, 3] as stored, and how much smaller: no more than a box of `size` allows."""
@@ -141,24 +129,6 @@ class Picture:
             return _rgb(_open(self._encoded)), 1
         assert pixels.shape[:2] == (h, w), (pixels.shape, self._size, factor)
         return pixels, factor
-
-
-def _resize(pixels: np.ndarray, box: Box, size: tuple[int, int], beyond: bool) -> Image.Image:
-    height, width, _ = pixels.shape
-    h, w = size
-    # The filter's support: one pixel of the result to each side, and one for rounding.
-    rim_y, rim_x = (box.height / h + 1, box.width / w + 1) if beyond else (0, 0)
-    top, left = max(0, math.floor(box.top - rim_y)), max(0, math.floor(box.left - rim_x))
-    bottom = min(height, math.ceil(box.top + box.height + rim_y))
-    right = min(width, math.ceil(box.left + box.width + rim_x))
-    part = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    inside = (
-        max(0.0, box.left - left),
-        max(0.0, box.top - top),
-        min(right - left, box.left + box.width - left),
-        min(bottom - top, box.top + box.height - top),
-    )
-    return part.resize((w, h), Image.Resampling.BILINEAR, box=inside)
 
 
 def _open(encoded: bytes) -> Image.Image:

@@ -16,7 +16,8 @@ import simplejpeg
 from resinc import output
 from resinc.cores import available_cores
 from resinc.data.bars import bar, bars
-from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.bilinear import Box
+from resinc.data.image_files.decode import Picture
 from resinc.data.image_files.faults import Faults
 from resinc.data.image_files.image_sets import open_splits
 from resinc.data.image_files.images import BadImage, Part
@@ -97,10 +98,10 @@ def smaller(encoded: bytes, shorter_side: int) -> bytes:
     h, w = picture.height, picture.width
     scale = min(1.0, shorter_side / min(h, w))
     size = max(1, round(h * scale)), max(1, round(w * scale))
-    (image,) = picture.resized([Box(0, 0, h, w)], size)
+    (pixels,) = picture.resized([Box(0, 0, h, w)], size)
     if scale == 1:
         return encoded
-    pixels = np.ascontiguousarray(np.asarray(image))
+    pixels = np.ascontiguousarray(pixels)
     return simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorsubsampling="420")
 
 

@@ -9,7 +9,8 @@ import math
 import numpy as np
 from PIL import Image
 
-from resinc.data.image_files.decode import Box, Picture
+from resinc.data.image_files.bilinear import Box
+from resinc.data.image_files.decode import Picture
 from resinc.errors import InputError
 
 _ATTEMPTS = 10  # At a box that fits, then the largest centre box; torchvision's number.
@@ -31,7 +32,7 @@ class TrainingView:
     jitter: float = 0.0  # Brightness, contrast, saturation: each times 1 - jitter to 1 + jitter.
 
     def __call__(self, encoded: bytes, seed: int, epoch: int, example: int) -> np.ndarray:
-        """uint8 [size, size, 3].
+        """uint8 [size, size, 3]; may be read-only.
 
         Raises:
           BadImage: it cannot be decoded whole.
@@ -39,11 +40,10 @@ class TrainingView:
         draw = uniforms(seed, epoch, example, 4 + 4 * _ATTEMPTS)
         picture = Picture(encoded)
         box = self._box(picture.height, picture.width, draw[4:])
-        (image,) = picture.resized([box], (self.size, self.size))
+        (pixels,) = picture.resized([box], (self.size, self.size))
         if self.jitter:
-            image = _jittered(image, 1 + self.jitter * (2 * draw[1:4] - 1))
-        pixels = np.asarray(image)
-        return pixels[:, ::-1] if self.flip and draw[0] < 0.5 else pixels
+            pixels = _jittered(pixels, 1 + self.jitter * (2 * draw[1:4] - 1))
+        return _mirrored(pixels) if self.flip and draw[0] < 0.5 else pixels
 
     def _box(self, height: int, width: int, draw: np.ndarray) -> Box:
         low, high = self.area
@@ -118,7 +118,7 @@ class EvaluationView:
         h, w = self._resized(picture)
         y, x = picture.height / h, picture.width / w
         boxes = [Box(t * y, left * x, self.size * y, self.size * x) for t, left in corners]
-        return np.stack([*map(np.asarray, picture.resized(boxes, (self.size,) * 2, beyond=True))])
+        return np.stack(picture.resized(boxes, (self.size, self.size), beyond=True))
 
 
 def uniforms(seed: int, epoch: int, example: int, count: int) -> np.ndarray:
@@ -130,14 +130,23 @@ def uniforms(seed: int, epoch: int, example: int, count: int) -> np.ndarray:
     return (raw >> np.uint64(11)) * 2.0**-53
 
 
-def _jittered(image: Image.Image, factors: np.ndarray) -> Image.Image:
+def _mirrored(pixels: np.ndarray) -> np.ndarray:
+    """`pixels[:, ::-1]`, copied a channel at a time: a fifth of the time."""
+    mirrored = np.empty_like(pixels)
+    for channel in range(3):
+        mirrored[..., channel] = pixels[:, ::-1, channel]
+    return mirrored
+
+
+def _jittered(pixels: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Brightness, contrast about the mean grey, and saturation, in this order.
 
     All three are one affine map of the colours, so what passes 0 or 255 is cut off once, at the
     end; torchvision does so after each, and shuffles them.
     """
     brightness, contrast, saturation = factors.tolist()
-    mean = brightness * float(np.asarray(image).mean(axis=(0, 1)) @ _GREY)
+    mean = brightness * float(pixels.mean(axis=(0, 1)) @ _GREY)
     mixed = saturation * np.eye(3) + (1 - saturation) * _GREY[None]
     table = np.column_stack([contrast * brightness * mixed, np.full(3, (1 - contrast) * mean)])
-    return image.convert("RGB", tuple(table.ravel().tolist()))
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.convert("RGB", tuple(table.ravel().tolist())))
