@@ -69,6 +69,7 @@ def installed(python: str) -> dict[str, str]:
 
 def prepare(folder: str) -> tuple[Callable[[], None], dict[str, Any]]:
     """The worker's, of our side: a pass a call."""
+    from resinc.data.image_files.bilinear import fast
     from resinc.data.image_files.image_sets import open_splits
     from resinc.data.image_files.streamed import Streamed
     from resinc.data.image_files.view import EvaluationView, TrainingView
@@ -84,4 +85,4 @@ def prepare(folder: str) -> tuple[Callable[[], None], dict[str, Any]]:
             for step in range(first, first + images // BATCH):
                 source.batch(step)
 
-    return call, {"images": images}
+    return call, {"images": images, "resizer": "fast_image_resize" if fast else "Pillow"}
