@@ -9,6 +9,7 @@ import pytest
 
 from resinc.cache import cache_folder, keep_compiled, prune
 from tests.train.runs import flags
+from tests.train.several import environment as one_device
 
 COMMAND = [sys.executable, "-m", "resinc", "train", "--config=configs/digits.py:depth=8"]
 
@@ -71,8 +72,8 @@ def test_the_oldest_go_first_and_the_young_stay(tmp_path):
 
 def test_a_run_from_cached_programs_has_the_same_bits(tmp_path):
     """And nothing is compiled again."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XLA_FLAGS": ""}
-    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    environment = one_device(1) | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("JAX_COMPILATION_CACHE_DIR")
 
     def run(name: str) -> tuple[str, int]:
         folder = tmp_path / name

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Self
 
 from resinc.runs.folder import HOLDER
 from tests.train.runs import assert_same_end, final_state, flags
+from tests.train.several import environment
 
 CHANGES = {"steps": 12, "log_every_steps": 2, "eval_every_steps": 4, "checkpoint_every_steps": 2}
 RECIPE = "--config=configs/digits.py:depth=8"
@@ -93,15 +94,14 @@ class Trainers:
         """What trainers say lies in `place`; what they compile too, or in that of others."""
         self._output = place / "output"
         self.cache = cache or place / "cache"
-        environment = os.environ | {
-            "XLA_FLAGS": "",
+        own = {
             "JAX_COMPILATION_CACHE_DIR": str(self.cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.trainer"],
-            env=environment,
+            env=environment(devices=1) | own,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

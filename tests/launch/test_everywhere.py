@@ -37,7 +37,6 @@ def table(folder, place, pack=1):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("users_emitters")
 def test_a_sweep_gives_the_same_table_by_every_launcher_alone_and_packed(
     cluster, kubernetes, quick, tmp_path, monkeypatch
 ):

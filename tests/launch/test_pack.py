@@ -204,7 +204,6 @@ def test_the_command_says_what_became_of_each_and_its_status_what_weighs_most(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("users_emitters")
 def test_a_packed_sweep_gives_the_table_of_single_runs(tmp_path):
     """As experiments have them: seeds that hold out others for validation, at several rates."""
     short = {"steps": 4, "model.width": 4, "batch_size": 32, "log_every_steps": 2}

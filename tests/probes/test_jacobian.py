@@ -34,7 +34,6 @@ def test_spread_is_that_of_the_jacobian_by_hand(block, monkeypatch):
     assert 0 < fewer["spread"] < found["spread"]
 
 
-@pytest.mark.usefixtures("users_emitters")
 @pytest.mark.parametrize("name", ["gradient_correlation", "jacobian", "path_lengths"])
 def test_scanned_and_unrolled_networks_measure_the_same(name):
     scanned = subject(by_hand.SHAPE, depth=14, width=4)

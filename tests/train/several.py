@@ -11,7 +11,6 @@ from pathlib import Path
 import jax
 
 from resinc.cores import available_cores
-from tests.conftest import CACHE
 from tests.train.runs import flags
 
 RECIPE = "--config=configs/digits.py:depth=8"
@@ -29,8 +28,11 @@ def environment(devices: int) -> dict[str, str]:
     xla = re.sub(r"--xla_force_host_platform_device_count=\d+", flag, os.environ["XLA_FLAGS"])
     # XLA cuts sums in pieces by its threads: as many as cores, or as devices where those are more.
     threads = str(max(len(available_cores()), jax.local_device_count()))
-    cache = str(CACHE)
-    return os.environ | {"XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": cache, "NPROC": threads}
+    kept = {
+        "JAX_COMPILATION_CACHE_DIR": str(jax.config.jax_compilation_cache_dir),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    return os.environ | kept | {"XLA_FLAGS": xla, "NPROC": threads}
 
 
 def settings(**changes) -> list[str]:

@@ -15,8 +15,6 @@ from resinc.train.evaluate import evaluate, evaluate_members
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 
-pytestmark = pytest.mark.usefixtures("users_emitters")
-
 # The second trains on other examples than the first; the third is lost within two steps.
 CHANGES = [
     {"seed": 0, "optimizer__lr": 0.02},

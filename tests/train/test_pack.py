@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -24,10 +23,8 @@ from resinc.train.loop import train, train_members
 from resinc.train.recording import recorders
 from resinc.train.recording.outcome import Diverged, Outcome
 from resinc.train.start import ready
-from tests.conftest import CACHE
 from tests.train.runs import config, final_state, flags
-
-pytestmark = pytest.mark.usefixtures("users_emitters")
+from tests.train.several import environment
 
 SETTINGS = {
     "steps": 8,
@@ -163,7 +160,7 @@ def test_a_pack_that_was_killed_goes_on_with_the_same_bits(alone, tmp_path):
     )
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, "pack", str(file)],
-        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(CACHE)},
+        env=environment(jax.local_device_count()),
         capture_output=True,
         check=False,
     )

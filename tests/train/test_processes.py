@@ -18,8 +18,6 @@ from resinc.train.trained.evaluate import evaluate_folder
 from tests.train.runs import config, final_state, metrics
 from tests.train.several import ends, start
 
-pytestmark = pytest.mark.usefixtures("users_emitters")
-
 SHORT = {"steps": 6, "log_every_steps": 2, "eval_every_steps": 3, "checkpoint_every_steps": 3}
 
 

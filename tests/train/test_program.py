@@ -15,8 +15,6 @@ from resinc.train.evaluate import evaluate
 from resinc.train.replica.state import init_state
 from tests.train.runs import config
 
-pytestmark = pytest.mark.usefixtures("users_emitters")
-
 
 class Streamed:
     """The same batches, gathered by the host: whole images move, nothing is held."""

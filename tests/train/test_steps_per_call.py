@@ -5,8 +5,6 @@ import pytest
 from resinc.train.loop import train
 from tests.train.runs import assert_same_end, config
 
-pytestmark = pytest.mark.usefixtures("users_emitters")
-
 
 @pytest.fixture(scope="module")
 def one_by_one(tmp_path_factory):
