@@ -57,7 +57,15 @@ def test_inception_agrees_with_an_installed_package(case):
 
 
 # BatchNorm over the handful of values that 75 pixels leave would blow up roundings.
-@pytest.mark.parametrize("case", CASES)
+# The layers are those of evaluation, where all are compared; what training adds is of the norm, and
+# two networks show it.
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("v3", "resnet_v1"),
+        *(pytest.param(case, marks=pytest.mark.slow) for case in ("v4", "resnet_v2")),
+    ],
+)
 def test_inception_agrees_in_training(case):
     theirs, network = of_any_size_without_dropout(CASES[case][2]()), ours(case)
     if case == "resnet_v2":
