@@ -113,6 +113,8 @@ def memory_maps_are_few() -> Iterator[None]:
     if _seconds_since_counted < 1:
         return
     _seconds_since_counted = 0.0
+    if resident_bytes() > 2e9:  # Arrays of whole networks, in cycles that are seldom looked for.
+        gc.collect()
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > 15_000:
         drop_compiled_programs()
