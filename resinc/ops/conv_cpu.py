@@ -29,8 +29,10 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Below 4x4 pixels XLA's convolution loses to one matrix product (2x2x64: 3.6 ms against 1.0), and
 # wherever the kernel is larger than the image (5x5 over 4x4 pixels: 12 to 24 times as slow).
 _FEW_PIXELS = 16
-# Columns that a matrix product wants: with fewer features, pixels are paired; groups are joined.
+# Columns that a matrix product wants: with fewer features, pixels and groups are joined.
 _COLUMNS = 32
+# Pixels that are; eight take longer than four even where there is one feature.
+_NEIGHBOURS = (4, 2)
 
 
 def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: int) -> jax.Array:
@@ -45,8 +47,9 @@ def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: in
         return _patches(x, (kh, kw), (h, w), pads) @ kernel.reshape(-1, kernel.shape[-1])
     if winograd.suits(x.dtype, kernel.shape, stride, (x.shape[0], h, w)):
         return winograd.forward(x, kernel, pads)
-    if stride == 1 and w % 2 == 0 and kernel.shape[-1] <= _COLUMNS // 2:
-        return _paired(x, kernel, (h, w), pads)
+    for pixels in _NEIGHBOURS:
+        if stride == 1 and w % pixels == 0 and pixels * kernel.shape[-1] <= _COLUMNS:
+            return _side_by_side(x, kernel, (h, w), pads, pixels)
     return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
 
 
@@ -99,16 +102,17 @@ def _pad(x: jax.Array, pads: Pads) -> jax.Array:
     return lax.pad(x, zero, ((0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)))
 
 
-def _paired(x: jax.Array, kernel: jax.Array, size: tuple[int, int], pads: Pads) -> jax.Array:
-    """Stride 1, even width: two neighbouring pixels of a row as one of twice the features."""
+def _side_by_side(
+    x: jax.Array, kernel: jax.Array, size: tuple[int, int], pads: Pads, pixels: int
+) -> jax.Array:
+    """Stride 1, width a multiple of `pixels`: so many of a row as one, of all their features."""
     kh, kw, c, features = kernel.shape
-    pair = jnp.stack(
-        [jnp.pad(kernel, ((0, 0), (q, 1 - q), (0, 0), (0, 0))) for q in (0, 1)], axis=3
-    )
+    last = pixels - 1
+    shifts = [jnp.pad(kernel, ((0, 0), (q, last - q), (0, 0), (0, 0))) for q in range(pixels)]
     y = lax.conv_general_dilated(
         x,
-        pair.reshape(kh, kw + 1, c, 2 * features),
-        (1, 2),
+        jnp.stack(shifts, axis=3).reshape(kh, kw + last, c, pixels * features),
+        (1, pixels),
         pads,
         dimension_numbers=DIMENSIONS,
     )

@@ -10,9 +10,9 @@ from resinc.ops import conv, conv_cpu, outline, winograd
 
 # Image, channels -> features, kernel, stride, padding, groups.
 CASES = [
-    ((8, 8), (4, 7), (3, 3), 1, "SAME", 1),
-    ((6, 8), (3, 16), (3, 3), 1, "SAME", 1),  # Paired pixels.
-    ((6, 7), (3, 16), (3, 3), 1, "SAME", 1),  # An odd width cannot be paired.
+    ((8, 8), (4, 7), (3, 3), 1, "SAME", 1),  # Four pixels of a row as one, then two.
+    ((6, 8), (3, 16), (3, 3), 1, "SAME", 1),
+    ((6, 7), (3, 16), (3, 3), 1, "SAME", 1),  # An odd width cannot be divided so.
     ((2, 2), (6, 5), (3, 3), 1, "SAME", 1),  # Few pixels: one matrix product.
     ((4, 4), (6, 16), (5, 5), 1, "SAME", 1),  # A kernel larger than the image: likewise.
     ((8, 2), (6, 5), (1, 3), 1, "SAME", 1),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from resinc.ops.lrn import local_response_norm
+from resinc.ops.platform import as_defined
 from resinc.ops.pool import average_pool, max_pool
 
 
@@ -56,6 +57,46 @@ def test_maximum_and_gradient_are_those_over_windows(size, stride, padding, ceil
         spread[np.asarray(x) == window.max()] += cotangent[place]
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_allclose(gradient, spread, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "stride", "padding", "ceil"),
+    [
+        (8, 3, 1, 1, False),  # An inception module.
+        (7, 3, 2, 1, False),
+        (8, 3, 2, 1, False),  # The stem of a residual network.
+        (8, 3, 2, 0, True),  # GoogLeNet, of even and of odd size.
+        (7, 3, 2, 0, True),
+        (6, 2, 2, 0, True),
+        (2, 3, 1, 1, False),  # A window larger than the image.
+        (5, 2, 3, 0, False),  # Pixels that no window sees, in the middle and at the end.
+    ],
+)
+def test_maxima_that_several_pixels_share_have_the_gradient_that_xla_gives(
+    size, window, stride, padding, ceil
+):
+    random = np.random.RandomState(0)
+    x = jnp.asarray(random.randint(0, 3, (2, size, size + 1, 5)), jnp.float32)  # Many are alike.
+
+    def pooled(x):
+        return max_pool(x, window, stride, padding, ceil)
+
+    with as_defined():  # A tracing of its own: `pooled` by XLA.
+        expected, expected_pull = jax.vjp(lambda x: pooled(x), x)
+    y, pull = jax.vjp(pooled, x)
+    np.testing.assert_array_equal(y, expected)
+    # Small whole numbers: their sums are exact, in any order.
+    cotangent = jnp.asarray(random.randint(-8, 9, y.shape), jnp.float32)
+    np.testing.assert_array_equal(pull(cotangent)[0], expected_pull(cotangent)[0])
+
+
+def test_maximum_and_gradient_under_vmap_are_those_of_each():
+    x = jax.random.normal(jax.random.key(0), (2, 3, 6, 6, 4))
+
+    def gradient(x):
+        return jax.grad(lambda x: jnp.sum(jnp.sin(max_pool(x, 3, 2, 1))))(x)
+
+    np.testing.assert_array_equal(jax.vmap(gradient)(x), jnp.stack([gradient(one) for one in x]))
 
 
 def test_average_counts_padding_only_where_asked():
