@@ -35,6 +35,9 @@ from pathlib import Path
 # What is kept of compiled programs and decoded sets is the tests' own, not their user's.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "user")
 
+# It sets up logging anew, whereupon absl, where that was imported before, closes the stream it has
+# unless that is sys.stderr: pytest's, in a command or in one of several workers.
+import submitit  # noqa: F401, I001
 import jax
 import pytest
 from jax._src import compilation_cache

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 
-# It sets up logging anew, whereupon absl closes the stream it has, save sys.stderr: imported by a
-# command, whose sys.stderr is another, it would close pytest's.
-import submitit  # noqa: F401
-
 from resinc.launch.queue import queued
 from tests.launch import slurm
 
