@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from resinc.errors import InputError
 from resinc.launch.gke.jobset import ATTEMPT, CELL, CONTAINER
 from resinc.launch.queue.ask import ask, recent
-from resinc.launch.queue.queued import GONE, Key, Place
+from resinc.launch.queue.queued import Key, Place, place_of, returncode_of
 from resinc.runs.queue import Ticket
 
 NAME = "Kubernetes"
@@ -147,7 +147,7 @@ def find(ticket: Ticket) -> Place | None:
     nobody tells."""
     namespace = ticket.job.rpartition("/")[0]
     queue = _recent_queue(namespace) if ticket.scheduler == NAME and ticket.job else None
-    return None if queue is None else queue.get((ticket.batch, ticket.place), GONE)
+    return place_of(ticket, queue)
 
 
 def read_end(name: str, namespace: str) -> int | None:
@@ -174,9 +174,7 @@ def parse_end(text: str) -> int | None:
     end = min(ends, key=lambda at: at[0])[1]
     if end.get("reason") == "OOMKilled":
         return -signal.SIGKILL
-    code = int(end["exitCode"])
-    # A shell's word for a signal, save where our own process said so after it had saved.
-    return 128 - code if code in (128 + signal.SIGKILL, 128 + signal.SIGSEGV) else code
+    return returncode_of(int(end["exitCode"]))
 
 
 def last_output(name: str, namespace: str) -> str:

@@ -49,6 +49,20 @@ class Place(NamedTuple):
 GONE = Place("", "GONE")  # Of a job that has left the queue.
 
 
+def place_of(ticket: Ticket, queue: Mapping[Key, Place] | None) -> Place | None:
+    """Where a job that was submitted is now: GONE where it has left the queue, None where there is
+    no `queue`, as where nobody tells."""
+    return None if queue is None else queue.get((ticket.batch, ticket.place), GONE)
+
+
+def returncode_of(status: int) -> int:
+    """Of an exit status: itself, or minus the signal where it is a shell's word for one.
+
+    Save the signals after which our own process says so when it has saved.
+    """
+    return 128 - status if status in (128 + signal.SIGKILL, 128 + signal.SIGSEGV) else status
+
+
 @dataclass
 class Followed:
     """A job in the queue.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from resinc.errors import InputError
 from resinc.launch.queue.ask import ask, recent
-from resinc.launch.queue.queued import GONE, Key, Place
+from resinc.launch.queue.queued import Key, Place, place_of, returncode_of
 from resinc.runs.queue import Ticket
 
 NAME = "SLURM"
@@ -42,7 +42,7 @@ def find(ticket: Ticket) -> Place | None:
     """Where a job that was submitted is now: GONE where it has left the queue, None where nobody
     tells."""
     queue = _recent_queue() if ticket.scheduler == NAME and ticket.job else None
-    return None if queue is None else queue.get((ticket.batch, ticket.place), GONE)
+    return place_of(ticket, queue)
 
 
 def parse_queue(text: str) -> dict[Key, Place]:
@@ -85,11 +85,7 @@ def parse_end(text: str) -> int | None:
     if "ExitCode" not in fields:
         return None
     status, number = (int(part) for part in fields["ExitCode"].split(":"))
-    if number:
-        return -number
-    # A shell's word for a signal, save where our own process said so after it had saved.
-    killed = status == 128 + signal.SIGKILL or status == 128 + signal.SIGSEGV
-    return 128 - status if killed else status
+    return -number if number else returncode_of(status)
 
 
 def error_output(folder: Path, job: str) -> str:
