@@ -5,10 +5,7 @@ issue 39103): over 32,769 rows of three numbers one came out 0.8 % off. The flag
 fusions out; `ops.norm` sums in another, equally fast form. jax 0.11 and 0.12 are right as they are.
 """
 
-import contextlib
-import ctypes
 import functools
-import sys
 from collections.abc import Mapping, MutableMapping
 from importlib.metadata import version
 from pathlib import Path
@@ -155,21 +152,3 @@ def check_sums() -> None:
             f"jax {jax.__version__} computes wrong sums on this CPU ({found:.0f} for {right:.0f}): "
             f"import resinc before JAX starts, or set XLA_FLAGS={_FUSIONS}=-reduce"
         )
-
-
-def keep_memory() -> None:
-    """Have the C library keep what is freed; to be called while the process has one thread.
-
-    XLA asks for all of a step's memory at its start and gives it back at its end. The kernel then
-    maps each page anew: 80,000 faults and 11 to 16 % of a step. What stays is what the
-    largest program needed. Only glibc can be told so.
-    """
-    trim_threshold, mmap_max, arena_max = -1, -4, -8  # Of malloc.h.
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        set_option = ctypes.CDLL(None).mallopt
-        # Threads' own arenas give large pieces back whatever the threshold.
-        set_option(arena_max, 1)
-        set_option(mmap_max, 0)
-        set_option(trim_threshold, 2**31 - 1)

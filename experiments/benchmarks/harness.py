@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc.cores import available_cores, pinned
+from resinc.huge_pages import with_huge_pages
 from resinc.launch.local import visible_devices
 from resinc.runs import provenance
 from resinc.xla import as_given
@@ -24,6 +25,8 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "keras")
 OPTIONAL = {"torch_twin": "torch", "keras_twin": "keras"}
 # Sides whose JAX starts without the flags that importing resinc sets.
 PLAIN = ("flax_twin", "keras_twin")
+# Sides that get memory as any process does; others as `resinc train` and `eval` do.
+PEERS = (*PLAIN, "torch_twin", "loader_twins")
 
 
 class Absent(Exception):
@@ -121,12 +124,13 @@ class Worker:
         start = "from experiments.benchmarks.worker import main; main()"
         if module in PLAIN:
             start = f"import jax; jax.devices(); {start}"
+        # Without the flags of this process: what resinc adds depends on the cores.
+        given = as_given(os.environ)
         with pinned(available_cores()[:cores]):
             self._process = subprocess.Popen(
                 [python, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
-                # Without the flags of this process: what resinc adds depends on the cores.
-                env=as_given(os.environ)
+                env=(given if module in PEERS else with_huge_pages(given))
                 | {"OMP_NUM_THREADS": str(cores), "KERAS_BACKEND": "jax"}
                 | dict(environment or {}),
                 stdin=subprocess.PIPE,

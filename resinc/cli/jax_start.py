@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from resinc.cache import keep_compiled
 from resinc.errors import InputError
-from resinc.xla import check_variables, keep_memory, same_bits
+from resinc.xla import check_variables, same_bits
 
 
 def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> None:
@@ -32,7 +32,6 @@ def prepare_jax(deterministic: bool, join: Callable[[], None] | None = None) -> 
         # Tracing makes a million objects that stay: looking through them all again and again took
         # a fifth of a start (5.3 s, now 4.3).
         gc.set_threshold(50_000, 10, 10)
-        keep_memory()
     try:
         import jax  # noqa: F401
     except ValueError as error:  # Of a variable that holds none of its choices.

@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 from resinc.cli import commands, options, sweep_commands, sweep_options
 from resinc.errors import InputError, outside_sentence
 from resinc.file_paths import check_current_folder
+from resinc.huge_pages import restart_with_huge_pages
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with surviving_output():
         try:
             args, rest = make_parser().parse_known_args(argv)
+            if argv is None and args.at_length:  # Else this process is not the command's alone.
+                restart_with_huge_pages()
             if rest and not args.takes_config:
                 raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
             check_current_folder()
@@ -63,12 +66,14 @@ class Command(NamedTuple):
       run: does it, given the arguments and those that override fields of a config.
       add_options: to its parser.
       config: whether it takes one: NEEDED, POSSIBLE or "".
+      at_length: whether it computes so much that memory in huge pages is worth a tenth of a second.
     """
 
     text: str
     run: Callable[[argparse.Namespace, list[str]], int]
     add_options: Callable[[argparse.ArgumentParser], None]
     config: str = ""
+    at_length: bool = False
 
 
 NEEDED, POSSIBLE = "needed", "possible"
@@ -78,15 +83,20 @@ COMMANDS = {
         commands.run_train,
         options.add_train,
         NEEDED,
+        at_length=True,
     ),
     "measure": Command(
         "Count, time and weigh a chain of layers (configs/chain.py); nothing is trained.",
         commands.run_measure,
         options.add_measure,
         NEEDED,
+        at_length=True,
     ),
     "eval": Command(
-        "Evaluate a checkpoint, every example counted once.", commands.run_eval, options.add_eval
+        "Evaluate a checkpoint, every example counted once.",
+        commands.run_eval,
+        options.add_eval,
+        at_length=True,
     ),
     "import": Command(
         "Make a run of the weights in a PyTorch, Keras or safetensors file.",
@@ -103,6 +113,7 @@ COMMANDS = {
         "Write what named layers put out for examples, as .npz.",
         commands.run_features,
         options.add_features,
+        at_length=True,
     ),
     "sweep": Command(
         "Train all cells of an experiment or of axes; skips what is finished.",
@@ -114,6 +125,7 @@ COMMANDS = {
         "Train the runs that a file lists in one program; `sweep --pack` writes such files.",
         commands.run_pack,
         options.add_pack,
+        at_length=True,
     ),
     "status": Command(
         "Show how the runs of a sweep stand, until all have ended.",
@@ -161,7 +173,7 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (text, run, add_options, config) in COMMANDS.items():
+    for name, (text, run, add_options, config, at_length) in COMMANDS.items():
         command = subparsers.add_parser(
             name,
             help=text,
@@ -170,7 +182,7 @@ def make_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.set_defaults(run=run, takes_config=bool(config))
+        command.set_defaults(run=run, takes_config=bool(config), at_length=at_length)
         if config:
             command.add_argument(
                 "--config",

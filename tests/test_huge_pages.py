@@ -1,0 +1,98 @@
+"""A command that computes at length has its memory in huge pages, where Linux gives them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from resinc import huge_pages
+from resinc.cli import main
+from resinc.huge_pages import restart_with_huge_pages, with_huge_pages
+
+TUNABLE = "glibc.malloc.hugetlb=1"
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "enabled"
+    path.write_text("always [madvise] never\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, TUNABLE),
+        ({"GLIBC_TUNABLES": ""}, TUNABLE),
+        ({"GLIBC_TUNABLES": "glibc.malloc.check=0"}, f"glibc.malloc.check=0:{TUNABLE}"),
+        ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, "glibc.malloc.hugetlb=0"),
+    ],
+    ids=["nothing", "empty", "another tunable", "the user's own choice"],
+)
+def test_the_environment_asks_for_huge_pages_and_keeps_what_is_chosen(policy, given, wanted):
+    assert with_huge_pages(given | {"A": "b"}, policy) == {"A": "b", "GLIBC_TUNABLES": wanted}
+
+
+@pytest.mark.parametrize("text", ["[always] madvise never\n", "always madvise [never]\n", None])
+def test_it_stays_where_asking_changes_nothing(policy, text):
+    policy.unlink() if text is None else policy.write_text(text, encoding="utf-8")
+    assert with_huge_pages({"A": "b"}, policy) == {"A": "b"}
+
+
+def test_a_command_begins_again_once_as_it_was_called(policy):
+    program = (
+        "import os, sys; from pathlib import Path\n"
+        "from resinc.huge_pages import restart_with_huge_pages\n"
+        "print(os.getpid(), flush=True)\n"
+        "restart_with_huge_pages(Path(sys.argv[1]))\n"
+        "print(os.environ['GLIBC_TUNABLES'], *sys.argv[1:], sys.flags.dev_mode)\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    command = [sys.executable, "-X", "dev", "-c", program, str(policy), "a b", ""]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8", timeout=60
+    )
+    first, second, said = done.stdout.splitlines()
+    assert first == second, done.stderr
+    assert said == f"{TUNABLE} {policy} a b  True"
+
+
+def test_an_interpreter_that_cannot_be_started_again_goes_on(policy, monkeypatch):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setattr(sys, "executable", str(policy))
+    restart_with_huge_pages(policy)
+    assert "GLIBC_TUNABLES" not in os.environ
+
+
+@pytest.mark.skipif(
+    "[madvise]" not in (huge_pages.POLICY.read_text() if huge_pages.POLICY.exists() else ""),
+    reason="Linux gives huge pages unasked here, or to nobody",
+)
+def test_a_hundred_megabytes_are_few_pages():
+    program = (
+        "import resource\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "before = faults()\n"
+        "bytearray(100_000_000)\n"
+        "print(faults() - before)\n"
+    )
+    environment = with_huge_pages(dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert int(done.stdout) < 2_000  # Pages of 4 KB would be 24,414.
+
+
+def test_only_the_commands_own_process_is_begun_again(monkeypatch, tmp_path):
+    """A notebook that calls `main`, or a test, is not the command's."""
+    begun = []
+    monkeypatch.setattr("resinc.cli.parser.restart_with_huge_pages", lambda: begun.append(1))
+    monkeypatch.setattr(sys, "argv", ["resinc", "eval", f"--workdir={tmp_path}"])
+    assert main(sys.argv[1:]) == 2
+    assert not begun
+    assert main() == 2
+    assert begun
+    monkeypatch.setattr(sys, "argv", ["resinc", "status", str(tmp_path)])
+    main()
+    assert len(begun) == 1
