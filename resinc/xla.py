@@ -87,10 +87,13 @@ def guard_sums(environment: MutableMapping[str, str]) -> None:
             return
     except InputError:
         return  # Said by what starts JAX: this is called by an import.
-    # YNN's convolutions do not share their work out among cores: a ResNet-20 step on two took 360
-    # to 412 ms with them, 286 to 306 without. On one core they are the faster ones.
+    # On one core YNN's convolutions and products are the faster ones. On several it does not share
+    # out its convolutions, nor products of many small matrices (36 of 512x64 by 64x64: 1.45 ms on
+    # one core and on two, Eigen's 1.0 on two): a step of ResNet-20 took 360 to 412 ms with its
+    # convolutions and 286 to 306 without, one of ResNet-56 800 to 836 with its products and 731 to
+    # 755 without.
     alone = cores_per_device(environment) == 1
-    fusions = "-reduce" if alone else "-individual_convolution,-reduce"
+    fusions = "-reduce" if alone else "-individual_convolution,-individual_dot,-reduce"
     add_flag(given, f"{_FUSIONS}={fusions}")
     environment.update({_ADDED: f"{_FUSIONS}={fusions}", "XLA_FLAGS": given["XLA_FLAGS"]})
 

@@ -60,7 +60,7 @@ def test_a_process_with_other_cores_than_its_parent_chooses_for_itself(monkeypat
     """A sweep has all cores and starts runs on one each, which inherit its environment."""
     monkeypatch.setattr(xla, "version", {"jaxlib": "0.10.2"}.get)
     environment = {"XLA_FLAGS": "--xla_dump_to=x"}
-    for cores, fusions in (2, "-individual_convolution,-reduce"), (1, "-reduce"):
+    for cores, fusions in (2, "-individual_convolution,-individual_dot,-reduce"), (1, "-reduce"):
         monkeypatch.setattr(xla, "available_cores", lambda cores=cores: list(range(cores)))
         xla.guard_sums(environment)
         assert environment["XLA_FLAGS"] == f"--xla_dump_to=x {FUSIONS}={fusions}"
@@ -72,7 +72,7 @@ def test_a_device_per_core_gets_what_is_fastest_on_one_core(monkeypatch):
     monkeypatch.setattr(xla, "available_cores", lambda: [0, 1])
     for devices, fusions in (
         ("2", "-reduce"),
-        ("x", "-individual_convolution,-reduce"),
+        ("x", "-individual_convolution,-individual_dot,-reduce"),
     ):
         environment = {"JAX_NUM_CPU_DEVICES": devices}
         xla.guard_sums(environment)
