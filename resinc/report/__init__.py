@@ -41,6 +41,8 @@ def write(
 ) -> list[Path]:
     """Write figure.png, figure.pdf, table.md, runs.csv, index.html and report.json.
 
+    Panels for which no run is done are left out and named, unless all are.
+
     Args:
       report: of the experiment.
       rows: all cells, the unfinished and the failed too.
@@ -59,6 +61,7 @@ def write(
     facts = measured(rows, about or {})
     if UNCOMMITTED in dict(facts).get("Code", ""):
         report = dataclasses.replace(report, notes=[*report.notes, NOT_REPRODUCIBLE])
+    report = _without_empty_panels(report)
     wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
     table = f"**{report.answer}**\n"
     table += "".join(f"\n{part.markdown()}" for part in tables(report))
@@ -79,3 +82,12 @@ def write(
         for name in FILES:
             (out_dir / name).write_bytes(contents[name])
     return [out_dir / name for name in FILES]
+
+
+def _without_empty_panels(report: Report) -> Report:
+    missing = [panel.title for panel in report.panels if panel.empty]
+    if len(missing) in (0, len(report.panels)):
+        return report
+    note = f"Left out of the figure, as no run for it is done: {'; '.join(missing)}."
+    shown = [panel for panel in report.panels if not panel.empty]
+    return dataclasses.replace(report, panels=shown, notes=[*report.notes, note])

@@ -42,6 +42,20 @@ def test_heat_map_is_read_as_it_was_written():
     assert panel._replace(grid=panel.grid._replace(values=[[None]])).empty
 
 
+def test_a_panel_without_runs_is_named_and_left_out_unless_all_are(tmp_path):
+    empty = [report_lib.Panel(title, "step", "error") for title in ("early", "late")]
+    for panels, shown, named in (
+        ([empty[0], invented.MAP, empty[1]], [invented.MAP.title], "early; late"),
+        (empty, ["early", "late"], ""),
+    ):
+        report_lib.write(invented.report(panels=panels), [], tmp_path)
+        found = archive.from_json("x", (tmp_path / archive.FILE).read_text(encoding="utf-8")).report
+        assert [panel.title for panel in found.panels] == shown
+        page = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert ("no run for it is done" in page) == bool(named)
+        assert named in page
+
+
 def test_result_shows_what_was_found_and_by_which_rule(tmp_path):
     report_lib.write(invented.report(findings=invented.FINDINGS, table=None), [], tmp_path)
     texts = [html.unescape((tmp_path / file).read_text()) for file in ("table.md", "index.html")]
