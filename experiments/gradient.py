@@ -22,6 +22,7 @@ from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.metrics import Metric, only, probed
+from resinc.report.outcome import primary_outcomes
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times
 
@@ -232,7 +233,7 @@ def report(rows: Sequence[Row]) -> Report:
     findings = decide(hypotheses(dataset, recipe.steps), rows, recipe.primary)
     return Report(
         title=f"Gradients of early and late layers on {recipe.budget}",
-        answer=" ".join(finding.text for finding in findings if finding.primary),
+        answer=primary_outcomes(findings),
         panels=show(rows, recipe),
         findings=findings,
         caption=CAPTION,

@@ -19,6 +19,7 @@ from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
+from resinc.report.outcome import primary_outcomes
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times
 
@@ -171,7 +172,7 @@ def report(rows: Sequence[Row]) -> Report:
     findings = decide(hypotheses(dataset), rows, recipe.primary)
     return Report(
         title=f"The identity, held and found, on {recipe.budget}",
-        answer=" ".join(finding.text for finding in findings if finding.primary),
+        answer=primary_outcomes(findings),
         panels=show(rows, dataset),
         findings=findings,
         caption=CAPTION,

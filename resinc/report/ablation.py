@@ -24,6 +24,7 @@ from resinc.report.axes import (
 from resinc.report.chart import NORMAL, Line, Panel
 from resinc.report.colours import NETWORK_COLOURS, colours
 from resinc.report.metrics import Metric, digits
+from resinc.report.outcome import capital
 from resinc.report.panels import dots, means
 from resinc.report.report import Report
 from resinc.report.rows import Row
@@ -96,9 +97,9 @@ def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
         panels=_panels(groups, x, colour, others, metric, joined),
         table=_table(groups, names, metric),
         caption="Mean over seeds, and every seed as a faint point. "
-        f"{_capital(metric.name)} at the last step; a run that diverged counts as chance.",
+        f"{capital(metric.name)} at the last step; a run that diverged counts as chance.",
         notes=[*_notes(rows, metric), *(f"Along {x}, {axis} changes too." for axis in hidden)],
-        method=[(_capital(metric.name), "as in the table: of the last step of every run")],
+        method=[(capital(metric.name), "as in the table: of the last step of every run")],
     )
 
 
@@ -121,7 +122,7 @@ def _panels(
         here = [g for g in groups if not split or tuple(g.values[n] for n in others) == part]
         title = ", ".join(f"{n} {text(v)}" for n, v in zip(others, part, strict=False))
         draw = functools.partial(_lines, joined=joined) if by_number else _rows
-        panels.append(draw(title or _capital(metric.name), here, x, colour, inks, metric))
+        panels.append(draw(title or capital(metric.name), here, x, colour, inks, metric))
     return _same_axis(panels, metric) if by_number else panels
 
 
@@ -243,8 +244,8 @@ def _answer(groups: Sequence[Group], metric: Metric, names: Sequence[str]) -> st
 
     low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     if means[low] == means[high]:
-        return f"{_capital(metric.name)}: {told(low)}{' and everywhere else' * (len(means) > 1)}."
-    return f"{_capital(metric.name)}: from {told(low)} to {told(high)}."
+        return f"{capital(metric.name)}: {told(low)}{' and everywhere else' * (len(means) > 1)}."
+    return f"{capital(metric.name)}: from {told(low)} to {told(high)}."
 
 
 def _notes(rows: Sequence[Row], metric: Metric) -> list[str]:
@@ -264,7 +265,3 @@ def _notes(rows: Sequence[Row], metric: Metric) -> list[str]:
 def _name(field: str) -> str:
     """Of an axis of the figure."""
     return {"multiply_adds": "multiply-adds of an image"}.get(field, field)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -12,7 +12,7 @@ from resinc.report.archive import Result
 from resinc.report.chart import GRID_CAPTION, Panel
 from resinc.report.glossary import GLOSSARY, MEANINGS
 from resinc.report.matrix import NOT_RUN, UNFINISHED_RUNS, Entry, Found, Group, tally
-from resinc.report.outcome import Outcome
+from resinc.report.outcome import Outcome, capital
 from resinc.report.page import data_url, described, scrolling, sentence
 from resinc.report.question import DATASETS
 
@@ -118,7 +118,7 @@ def _group(group: Group) -> str:
 
 def _row(entry: Entry) -> str:
     stated = entry.stated
-    words = stated.sentence[:1].upper() + stated.sentence[1:]
+    words = capital(stated.sentence)
     cells = "".join(
         _cell(title, "".join(_word(*cell) for cell in entry.outcomes(name)) or NOT_ASKED)
         for name, title in DATASETS.items()
@@ -152,7 +152,7 @@ def _told(found: Found) -> str:
         for what in ("Seeds", "Device", "Code", "Time")
         if facts.get(what)
     )
-    rule = finding.rule[:1].upper() + finding.rule[1:]
+    rule = capital(finding.rule)
     before = described([("Rule", rule), ("Measured", finding.told)])
     command = [("Command", facts["Command"])] if facts.get("Command") else []
     after = described([*command, ("Provenance", origin or "unknown")])

@@ -87,6 +87,16 @@ def among_all(findings: Sequence[Finding], count: int = 0) -> list[Finding]:
     return [judged(finding) for finding in findings]
 
 
+def primary_outcomes(findings: Sequence[Finding]) -> str:
+    """e.g. "A deep plain network trains worse: supported. With shortcuts it does not: ..."."""
+    return " ".join(f"{capital(f.sentence)}: {f.outcome}." for f in findings if f.primary)
+
+
+def capital(text: str) -> str:
+    """The same, as it begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def findings_table(findings: Sequence[Finding]) -> Table:
     """One line per hypothesis: what is claimed, what came out, what was measured."""
     lines = [

@@ -11,6 +11,7 @@ from resinc.report.arms import Arm, Runs, a_few
 from resinc.report.combine import TESTED
 from resinc.report.inference import CONFIDENCE, Contrast, needed
 from resinc.report.metrics import Metric, digits
+from resinc.report.outcome import capital
 from resinc.report.sides import Side, Step, values_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def told(comparison: "Comparison", runs: dict[Arm, Runs], values: Contrast) -> s
             f"{_side(comparison, comparison.b, mean(comparison.b), first=False)}: {change} "
             f"({interval}; {each})."
         )
-    text = text[0].upper() + text[1:]
+    text = capital(text)
     for arm, found in runs.items():
         if split := _split(found, metric):
             text += f" The runs of {arm.name} fall apart: {split}."

@@ -166,5 +166,5 @@ def test_report_of_finished_and_of_no_runs_is_written(tmp_path):
     report.write(gradient.report(known), known, tmp_path)
     assert "Supported." in (tmp_path / "table.md").read_text()
     new = [Row("new", CellState.NEW, config={"data.name": "digits"}, labels=PLAIN.labels)]
-    assert "Not all runs are there" in gradient.report(new).answer
+    assert "gradient than the late ones: undecided." in gradient.report(new).answer
     assert all(panel.empty for panel in gradient.report(new).panels)

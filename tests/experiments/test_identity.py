@@ -137,7 +137,7 @@ def test_report_of_finished_and_of_no_runs_is_written(tmp_path):
     report.write(identity.report(known), known, tmp_path)
     assert "Supported." in (tmp_path / "table.md").read_text()
     new = [Row("new", CellState.NEW, config={"data.name": "cifar10"}, labels=GROWN.labels)]
-    assert "Not all runs are there" in identity.report(new).answer
+    assert "trains as well as before: undecided." in identity.report(new).answer
     assert all(panel.empty for panel in identity.report(new).panels)
 
 
