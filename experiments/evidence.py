@@ -228,7 +228,7 @@ def run_stages(
         write_report(plans[name], folders)
         if summary.stopped_by and not over.is_set():
             return summary.exit_code
-        failed |= bool(summary.failed)
+        failed |= bool(summary.failed or summary.unreadable)
         if failed and not summary.done:
             return 1  # As where the data set is not there: no later stage would go better.
     if over.is_set():

@@ -142,12 +142,13 @@ def _dry_run(plan: "Plan", args: argparse.Namespace) -> int:
 
 def run_status(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.launch import status, status_page
+    from resinc.runs.status import CellState
 
     def write(seen: status.Look) -> None:
         if args.html:
             status_page.write(seen, args.html)
 
-    status.follow(args.root, args.once, write)
+    _, runs = status.follow(args.root, args.once, write)
     if args.csv:
         from resinc.report.rows import read_sweep
         from resinc.report.table import runs_csv
@@ -156,7 +157,7 @@ def run_status(args: argparse.Namespace, rest: list[str]) -> int:
         with writing(args.csv):
             args.csv.parent.mkdir(parents=True, exist_ok=True)
             args.csv.write_text(runs_csv(sweep.rows, sweep.about), encoding="utf-8")
-    return 0
+    return int(any(run.state == CellState.UNREADABLE for run in runs))
 
 
 def run_report(args: argparse.Namespace, rest: list[str]) -> int:
@@ -165,6 +166,7 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.report import ablation
     from resinc.report.arms import a_few
     from resinc.report.rows import read_sweep
+    from resinc.runs.status import CellState
 
     sweep = read_sweep(args.root)
     choice = ablation.Choice(args.x, args.colour, args.metric)
@@ -179,6 +181,12 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
         result = load_experiment(experiment).report(sweep.rows)
     else:
         result = ablation.report(sweep.rows, choice, args.root.absolute().name)
+    unreadable = [row for row in sweep.rows if row.state == CellState.UNREADABLE]
+    if unreadable:
+        named = "; ".join(f"{row.name} ({row.message})" for row in unreadable)
+        note = f"Cannot be read, and counted as unfinished: {named}."
+        print(f"resinc: c{note[1:-1]}", file=sys.stderr)
+        result = dataclasses.replace(result, notes=[*result.notes, note])
     if sweep.left_over:
         named = a_few(sweep.left_over)
         note = f"Left out, because the present plan of the sweep does not have them: {named}."

@@ -11,6 +11,7 @@ from resinc import config as config_lib
 from resinc.duration import duration
 from resinc.launch.cell import Cell
 from resinc.launch.launcher import Job, Launcher
+from resinc.runs.fault import fault_of
 from resinc.runs.log import last_words
 from resinc.runs.metrics import read_timing
 from resinc.runs.status import FOR_GOOD, CellState, read_status, state_of
@@ -31,6 +32,7 @@ class Work:
       batch_size: images of an update.
       multiply_adds: of the network for one image, forwards; 0 of a cell that trains nothing.
       seconds: spent on it so far.
+      fault: why its folder cannot be read, and the sweep leaves it; "".
     """
 
     cell: Cell
@@ -40,6 +42,7 @@ class Work:
     batch_size: int
     multiply_adds: int
     seconds: float
+    fault: str = ""
 
     @property
     def ended(self) -> bool:
@@ -51,7 +54,7 @@ class Work:
 
     @property
     def left(self) -> float:
-        return 0.0 if self.ended else self.amount(self.steps - self.step)
+        return 0.0 if self.ended or self.fault else self.amount(self.steps - self.step)
 
 
 class Rate(NamedTuple):
@@ -82,6 +85,7 @@ def read_work(cells: Sequence[Cell], root: Path, counted: Mapping[str, int]) -> 
                 config.batch_size,
                 counted.get(cell.name, 0),
                 float(status.get("seconds", 0.0)),
+                fault_of(root / cell.name),
             )
         )
     return found
@@ -185,15 +189,17 @@ def summary(work: Sequence[Work], rate: Rate, workers: int) -> list[str]:
     left = sum(w.left for w in work)
     runs = "1 run" if workers == 1 else f"{workers} runs"
     progress = f"{len(ended)} of {len(work)} cells done"
+    left_out = [f"left out: {w.cell.name} cannot be read ({w.fault})" for w in work if w.fault]
     if any(w.multiply_adds for w in work):
         progress += f"; {left:.3g} multiply-adds left (forwards, over all images)"
     if not rate.value:
-        return [progress, f"no estimate of the time: {rate.source}"]
+        return [progress, *left_out, f"no estimate of the time: {rate.source}"]
     # The last runs leave workers idle, so no sweep is shorter than its longest cell.
     wall = max(left / workers, max((w.left for w in work), default=0.0)) / rate.value
     return [
         f"{progress}: {span(left / rate.value)} of one run, {span(wall)} with {runs} at a time",
         f"rate: {rate.value:.3g} multiply-adds a second, {rate.source}",
+        *left_out,
     ]
 
 

@@ -19,7 +19,7 @@ from resinc.launch.slurm import squeue
 from resinc.launch.view import STYLES
 from resinc.runs.queue import read_ticket
 from resinc.runs.standing import Standing, read_standing
-from resinc.runs.status import FOR_GOOD, CellState
+from resinc.runs.status import FOR_GOOD, STANDS, CellState
 from resinc.runs.sweep import Folder, read_folder
 
 POLL_SECONDS = 2.0
@@ -28,6 +28,7 @@ COLUMNS = ("run", "state", "step", "error", "images/s", "time left", "host")
 ORDER = (
     CellState.RUNNING,
     CellState.QUEUED,
+    CellState.UNREADABLE,
     CellState.FAILED,
     CellState.UNFINISHED,
     CellState.DIVERGED,
@@ -134,7 +135,8 @@ def draw(seen: Look, rows: int = 0) -> Group:
     if hidden := Counter(_word(run) for run in runs[len(shown) :]):
         parts.append(Text("and " + ", ".join(f"{n} {word}" for word, n in hidden.items()), "dim"))
     for run in failures(runs)[: MOST_FAILURES if rows else None]:
-        parts.append(Text(f"\n{run.name} failed: {run.message or 'without a word'}", "red"))
+        why = run.message or "without a word"
+        parts.append(Text(f"\n{run.name} {STANDS[run.state]}: {why}", "red"))
         parts += [Text(f"  {line}", style="dim") for line in run.log if not rows]
     return Group(*parts)
 
@@ -165,7 +167,8 @@ def cells_of(run: Standing) -> list[str]:
 
 
 def failures(runs: Sequence[Standing]) -> list[Standing]:
-    return [run for run in runs if run.state == CellState.FAILED]
+    """What a person has to look after."""
+    return [run for run in runs if run.state in (CellState.FAILED, CellState.UNREADABLE)]
 
 
 def _word(run: Standing) -> str:

@@ -11,6 +11,7 @@ from resinc.report.page import scrolling
 from resinc.report.style import document
 from resinc.report.table import Table
 from resinc.runs.files import write_text
+from resinc.runs.status import STANDS
 
 REFRESH_SECONDS = 10
 CSS = """
@@ -31,13 +32,14 @@ def page(seen: Look) -> str:
     going = not all(run.ended for run in runs)
     table = Table(COLUMNS, [cells_of(run) for run in runs])
     failed = "".join(
-        f"<h3>{html.escape(run.name)}</h3>\n<p>{html.escape(run.message)}</p>\n"
+        f"<h3>{html.escape(f'{run.name} {STANDS[run.state]}')}</h3>\n"
+        f"<p>{html.escape(run.message)}</p>\n"
         f"<pre>{html.escape(chr(10).join(run.log))}</pre>\n"
         for run in failures(runs)
     )
     body = BODY.substitute(
         table=scrolling(table, "State of every run"),
-        failed=f'<section aria-labelledby="failed">\n<h2 id="failed">Failed</h2>\n{failed}'
+        failed=f'<section aria-labelledby="failed">\n<h2 id="failed">What went wrong</h2>\n{failed}'
         "</section>\n"
         if failed
         else "",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resinc import config as config_lib
+from resinc.config import NOT_COMPARED
 from resinc.errors import InputError
 from resinc.file_paths import writing
 from resinc.launch import LAUNCHERS
@@ -15,12 +16,14 @@ from resinc.launch.cell import Cell, check_cells, seeds_in_turn
 from resinc.launch.count import check_networks
 from resinc.launch.launcher import Job, Request
 from resinc.launch.pack import check_pack, pack_command, pack_folder, packs
+from resinc.launch.pilot import chosen_rate
 from resinc.launch.queue.request import DEFAULTS, Queue
 from resinc.launch.stop import SAVED
 from resinc.launch.view import SweepView
 from resinc.registry import lookup
 from resinc.runs.cell import write_labels
 from resinc.runs.config import config_differences
+from resinc.runs.fault import fault_of
 from resinc.runs.init_from import InitFrom, relative
 from resinc.runs.log import last_words, log_path
 from resinc.runs.queue import read_ticket
@@ -38,6 +41,7 @@ class Summary:
     done: list[str] = field(default_factory=list)  # Including those that were done before.
     diverged: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # See `fault_of`; left as they are.
     running: list[str] = field(default_factory=list)  # In processes of somebody else, or queued.
     stopped: list[str] = field(default_factory=list)  # One by one: by a signal, or by its queue.
     unfinished: list[str] = field(default_factory=list)  # Stopped, or never started.
@@ -45,11 +49,12 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 where cells failed or were stopped, or 128 + the signal that stopped the sweep.
+        """0, or 128 + the signal that stopped the sweep, or 1 where cells failed, were stopped or
+        cannot be read.
 
         What is left is then done by the same command: `until resinc sweep ...; do sleep 60; done`.
         """
-        left = self.failed or self.stopped
+        left = self.failed or self.stopped or self.unreadable
         return 128 + self.stopped_by if self.stopped_by else int(bool(left))
 
 
@@ -96,14 +101,20 @@ def run_sweep(
     with SweepView(len(cells), chosen.workers * pack) as view:
         todo = []
         for cell in seeds_in_turn(cells):
-            if state_of(root / cell.name) == CellState.DONE:
+            state = state_of(root / cell.name)
+            if state == CellState.DONE:
                 summary.done.append(cell.name)
+            elif state == CellState.UNREADABLE:
+                summary.unreadable.append(cell.name)
             else:
                 todo.append(cell)
         view.skip_done(len(summary.done))
+        for name in summary.unreadable:
+            view.skipped(name, "unreadable", _left_as_it_is(root / name))
         book = _Book(summary, view, root, packs(todo, root, pack), command)
         summary.stopped_by = chosen.submit(book.jobs, book)
-        begun = {*summary.done, *summary.diverged, *summary.failed, *summary.running}
+        ended = {*summary.done, *summary.diverged, *summary.failed, *summary.unreadable}
+        begun = {*ended, *summary.running}
         summary.unfinished = [cell.name for cell in cells if cell.name not in begun]
         if not summary.stopped_by:
             book.tell_left(todo)
@@ -119,7 +130,12 @@ def check_configs(cells: Sequence[Cell], root: Path) -> None:
     for cell in cells:
         config_lib.check(config_lib.load(cell.recipe, cell.flags_in(root)))
         folder = root / cell.name
-        differing = config_differences(folder, _config_in(cell, root))
+        if fault_of(folder):
+            continue  # The sweep says it of this cell, and goes on with the others.
+        # A pilot that has not ended, or cannot be read any more, leaves the rate open.
+        open_rate = cell.pilots and chosen_rate(root, cell.pilots) is None
+        ignore = (*NOT_COMPARED, "optimizer.lr") if open_rate else NOT_COMPARED
+        differing = config_differences(folder, _config_in(cell, root), ignore)
         if differing:
             raise InputError(
                 f"{str(folder)!r} holds a run of another config ({'; '.join(differing)}): "
@@ -195,6 +211,9 @@ class _Book:
             self._summary.running.append(name)
             why = f"in a queue ({read_ticket(workdir)}), left alone"
             self._view.skipped(name, "queued", why)
+        elif state == CellState.UNREADABLE:
+            self._summary.unreadable.append(name)
+            self._view.skipped(name, "unreadable", _left_as_it_is(workdir))
         elif state == CellState.DIVERGED:
             self._summary.diverged.append(name)
             reason = read_status(workdir).get("message") or "diverged before"
@@ -203,9 +222,18 @@ class _Book:
             self._summary.done.append(name)
             self._view.skipped(name, "done", "by another process")
         else:
-            write_labels(workdir, cell.labels)
-            return True
+            return self._takes_labels(cell, workdir)
         return False
+
+    def _takes_labels(self, cell: Cell, workdir: Path) -> bool:
+        """Whether the folder can be written; of one that cannot, its cell has failed."""
+        try:
+            write_labels(workdir, cell.labels)
+        except OSError as error:
+            self._summary.failed.append(cell.name)
+            self._view.skipped(cell.name, "failed", f"cannot be written: {error.strerror or error}")
+            return False
+        return True
 
     def waiting(self, why: Mapping[str, str]) -> None:
         cells = Counter(why[name] for name in why for _ in self._cells[name])
@@ -231,6 +259,9 @@ class _Book:
             self._summary.diverged.append(name)
             reason = read_status(workdir).get("message") or last_words(workdir)
             self._view.ended(name, "diverged", [reason])
+        elif state == CellState.UNREADABLE:
+            self._summary.unreadable.append(name)
+            self._view.ended(name, "unreadable", [_left_as_it_is(workdir)])
         elif state == CellState.RUNNING:
             self._summary.running.append(name)
             self._view.ended(name, "running", ["in another process, left alone"])
@@ -257,6 +288,10 @@ class _Book:
                 state = state_of(self._root / other)
                 why = "has not started" if state == CellState.NEW else f"is {state}"
                 self._view.skipped(cell.name, "unfinished", f"waits for {other}, which {why}")
+
+
+def _left_as_it_is(workdir: Path) -> str:
+    return f"{fault_of(workdir) or 'it could not be read'}, left as it is"
 
 
 def _write_about(

@@ -19,6 +19,7 @@ STYLES = {
     "done": "green",
     "diverged": "magenta",
     "failed": "red",
+    "unreadable": "red",
     "stopped": "yellow",
     "unfinished": "yellow",
 }

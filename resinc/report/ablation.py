@@ -8,7 +8,7 @@ from typing import NamedTuple
 from resinc.errors import InputError
 from resinc.registry import did_you_mean, lookup
 from resinc.report import metrics
-from resinc.report.arms import PILOT, STANDS, names_of_diverged
+from resinc.report.arms import PILOT, names_of_diverged
 from resinc.report.axes import (
     FEW,
     Group,
@@ -29,7 +29,7 @@ from resinc.report.panels import dots, means
 from resinc.report.report import Report
 from resinc.report.rows import Row
 from resinc.report.table import Table
-from resinc.runs.status import FOR_GOOD
+from resinc.runs.status import FOR_GOOD, STANDS
 
 METRICS: dict[str, Metric] = {
     "train.error": metrics.TRAINING_ERROR,
@@ -89,7 +89,7 @@ def report(rows: Sequence[Row], choice: Choice, title: str) -> Report:
     others = [axis for axis in axes if axis not in names and not follows(rows, axis, names)]
     hidden = [axis for axis in axes if axis not in names and axis not in others]
     names = [*names, *others, *hidden]
-    groups = grouped(rows, names)
+    groups = grouped([row for row in rows if row.config or row.labels] or rows, names)
     joined = all(few(rows, axis) for axis in hidden)
     return Report(
         title=title,

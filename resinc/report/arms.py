@@ -9,19 +9,12 @@ from typing import NamedTuple
 
 from resinc.report.rows import Point, Row
 from resinc.runs.cell import Label
-from resinc.runs.status import FOR_GOOD, CellState
+from resinc.runs.status import FOR_GOOD, STANDS, CellState
 
 # Of runs from before provenance.json said it; all other sets then had 10.
 CLASSES = {"cifar100": 100, "signs": 6}
 FEW = 3  # So many runs are named in a sentence; all of them are in runs.csv.
 PILOT = "pilot"  # Label of runs that only chose a learning rate.
-STANDS = {
-    CellState.RUNNING: "is running",
-    CellState.QUEUED: "is queued",
-    CellState.UNFINISHED: "is unfinished",
-    CellState.FAILED: "failed",
-    CellState.NEW: "has not started",
-}
 
 
 class Arm:
@@ -64,6 +57,7 @@ def runs_of(arm: Arm, rows: Iterable[Row], seeds: int) -> Runs:
       rows: all that the plan has, begun or not.
       seeds: how many count, fixed before: the lowest ones. A plan of fewer decides nothing.
     """
+    rows = list(rows)
     groups: dict[int, list[Row]] = {}
     for row in arm.select(rows):
         groups.setdefault(int(row.config.get("seed", 0)), []).append(row)
@@ -72,7 +66,9 @@ def runs_of(arm: Arm, rows: Iterable[Row], seeds: int) -> Runs:
     if len(counted) < seeds:
         planned = f"{len(counted)} of {seeds} seeds are planned" if counted else "none is planned"
         return Runs({}, f"of {arm.name} {planned}")
-    if waiting := unfinished(chosen):
+    # Of one that does not even say whose it is, it may be this arm's.
+    nameless = [r for r in rows if r.state == CellState.UNREADABLE and not r.labels]
+    if waiting := unfinished([*chosen, *nameless]):
         return Runs({}, waiting)
     return Runs(counted, "", names_of_diverged(chosen), len(groups) - len(counted))
 

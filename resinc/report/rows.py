@@ -12,6 +12,7 @@ from resinc.errors import InputError
 from resinc.runs.cell import Label, labels_of, read_labels
 from resinc.runs.config import read_config
 from resinc.runs.correct import Correct, read_correct
+from resinc.runs.fault import fault_of
 from resinc.runs.measurements import read_measurements
 from resinc.runs.metrics import read_gradients, read_metrics
 from resinc.runs.provenance import read_provenance
@@ -36,7 +37,7 @@ class Row:
     Attributes:
       name: of its folder.
       state: see CellState.
-      message: why it ended, where it did not end well.
+      message: why it ended, where it did not end well, or why it cannot be read.
       step: updates made.
       steps: updates asked for.
       seconds: spent on it over all restarts.
@@ -121,14 +122,23 @@ def read_sweep(root: str | Path) -> Sweep:
 def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     """Read one cell; missing and half-written files leave gaps, never an error.
 
+    Of one that cannot be read at all there is what the plan says, and why.
+
     Args:
       workdir: its folder, which may not exist.
       planned: the cell's entry in sweep.json, if it has one: its "config" as the sweep would start
         it, for a cell that nothing began, and its "labels", before those of an earlier plan.
     """
     planned = planned or {}
+    labels = labels_of(planned) or read_labels(workdir)
+    config = _config(planned.get("config"))
+    if fault := fault_of(workdir):
+        steps = config.get("steps", 0)
+        return Row(
+            workdir.name, CellState.UNREADABLE, fault, steps=steps, config=config, labels=labels
+        )
     status = read_status(workdir)
-    config = _config(read_config(workdir)) or _config(planned.get("config"))
+    config = _config(read_config(workdir)) or config
     provenance = read_provenance(workdir)
     train, evals = _curves(workdir)
     return Row(
@@ -153,7 +163,7 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
             if fits(line, {"step": int, "updates": {str: float}})
         },
         measurements=read_measurements(workdir),
-        labels=labels_of(planned) or read_labels(workdir),
+        labels=labels,
         correct=read_correct(workdir),
     )
 

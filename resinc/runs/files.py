@@ -43,10 +43,25 @@ def overwrite_json(path: Path, value: Any) -> None:
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object, or {} where the file is missing or damaged."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return parse_object(path)
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+def parse_object(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+      OSError: the file is missing or cannot be read.
+      ValueError: it holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:  # Of a thousand brackets.
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")
+    return value
 
 
 def sync_folder(folder: Path) -> None:

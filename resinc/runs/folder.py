@@ -4,6 +4,7 @@ Whoever reads or writes one goes through the module beside this that knows its f
 alone are Orbax's, and `resinc.train.checkpoints.checkpoint` knows theirs.
 """
 
+import os
 from pathlib import Path
 
 CELL = "cell.json"
@@ -33,7 +34,13 @@ PACK = "pack.json"
 
 def is_begun(folder: Path) -> bool:
     """Whether a run was started there, if only to be refused."""
-    return any((folder / name).is_file() for name in (CONFIG, STATUS, LOG))
+    try:
+        there = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # Nobody can tell: it is named rather than passed over.
+    return any(name in there for name in (CONFIG, STATUS, LOG))
 
 
 def has_checkpoints(folder: Path) -> bool:

@@ -4,6 +4,7 @@ Written before the scheduler is asked, so that no job is ever in a queue without
 the scheduler knows or not; only who can ask it (`resinc.launch.slurm`) takes the file away.
 """
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ def write_ticket(workdir: Path, ticket: Ticket) -> None:
 def read_ticket(workdir: Path) -> Ticket | None:
     """None of a run that is in no queue; damaged fields count as unknown."""
     path = workdir / QUEUE
-    if not path.exists():
+    if not os.path.exists(path):  # False too where the folder cannot be entered.
         return None
     values = read_object(path)
     fields: dict[str, Any] = {

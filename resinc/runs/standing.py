@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from resinc.runs.config import read_config
+from resinc.runs.fault import fault_of
 from resinc.runs.folder import METRICS, TIMING
 from resinc.runs.holder import read_holder
 from resinc.runs.log import last_lines
@@ -32,7 +33,7 @@ class Standing(NamedTuple):
       host: where it runs, with the scheduler's job, or where it ran last; of one that is queued,
         the job; "" of none.
       seconds: spent on it over all starts.
-      message: why it did not end well.
+      message: why it did not end well, or cannot be read.
       log: of one that failed, the last lines.
     """
 
@@ -59,6 +60,8 @@ def read_standing(workdir: Path) -> Standing:
     state = state_of(workdir)
     if state == CellState.NEW:
         return Standing(workdir.name, state)
+    if state == CellState.UNREADABLE:
+        return Standing(workdir.name, state, message=fault_of(workdir))
     status = read_status(workdir)
     step, steps = int(status.get("step", 0)), int(status.get("steps", 0))
     measured = [

@@ -1,10 +1,12 @@
 """How a run stands: what its trainer writes to status.json, and what others make of it."""
 
+import contextlib
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from resinc.runs import shape
+from resinc.runs.fault import fault_of
 from resinc.runs.files import overwrite_json, read_object, write_json
 from resinc.runs.folder import CONFIG, STATUS
 from resinc.runs.lock import is_held
@@ -20,16 +22,27 @@ class CellState(StrEnum):
     UNFINISHED = "unfinished"  # Stopped or killed: resumed.
     DIVERGED = "diverged"  # Loss, gradient or weights became non-finite, a result: left.
     FAILED = "failed"  # Ended with an error: tried again.
+    UNREADABLE = "unreadable"  # See `fault_of`: named and left, whatever it may hold.
     NEW = "new"  # Nothing trained yet.
 
 
 EXIT_DIVERGED = 3  # Of the process that trains.
 FOR_GOOD = (CellState.DONE, CellState.DIVERGED)  # Nothing is left to train.
-ENDED = (*FOR_GOOD, CellState.FAILED)
+ENDED = (*FOR_GOOD, CellState.FAILED, CellState.UNREADABLE)  # Nothing moves by itself.
+STANDS = {  # After the name of a run, of which there is no result.
+    CellState.RUNNING: "is running",
+    CellState.QUEUED: "is queued",
+    CellState.UNFINISHED: "is unfinished",
+    CellState.FAILED: "failed",
+    CellState.UNREADABLE: "cannot be read",
+    CellState.NEW: "has not started",
+}
 
 
 def state_of(workdir: Path) -> CellState:
     """Read the state; "running" in status.json counts only while the lock is held."""
+    if fault_of(workdir):
+        return CellState.UNREADABLE
     if is_held(workdir):
         return CellState.RUNNING
     stored = read_status(workdir).get("state")
@@ -79,7 +92,11 @@ def write_status(
 
 
 def write_failure(workdir: Path, message: str) -> None:
-    """Say it for a run that was refused or killed, and could not itself; a report should know."""
+    """Say it for a run that was refused or killed, and could not itself; a report should know.
+
+    Not where its folder is gone or takes nothing any more: other runs go on.
+    """
     status = {"step": 0, "steps": 0, "seconds": 0.0, **read_status(workdir)}
-    if status.get("state") != CellState.FAILED and not is_held(workdir):
-        write_json(workdir / STATUS, {**status, "state": "failed", "message": message})
+    with contextlib.suppress(OSError):
+        if status.get("state") != CellState.FAILED and not is_held(workdir):
+            write_json(workdir / STATUS, {**status, "state": "failed", "message": message})

@@ -80,7 +80,7 @@ def test_a_failed_run_shows_the_last_lines_of_its_last_start(tmp_path):
 
 def test_damaged_files_leave_gaps(tmp_path):
     workdir = running(tmp_path, 0)
-    for file in ("metrics.jsonl", "timing.jsonl", "config.json", "provenance.json"):
+    for file in ("metrics.jsonl", "timing.jsonl", "provenance.json"):
         (workdir / file).write_bytes(b'\xff{"step": 4, "kind": "train", "err')
     found = read_standing(workdir)
     assert (found.error, found.images_per_second, found.seconds_left) == (None, None, None)
