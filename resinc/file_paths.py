@@ -13,8 +13,9 @@ def read_path(text: str | os.PathLike[str]) -> Path:
     """The path that a text names, "~" replaced by the home folder; it need not exist.
 
     Raises:
-      InputError: it is empty, too long or a circle of links, begins with the "~" of nobody, or has
-        a name that is not UTF-8: checkpoints could not be written under it.
+      InputError: it is empty, too long or a circle of links, begins with the "~" of nobody, starts
+        from a current folder that was removed, or has a name that is not UTF-8: checkpoints could
+        not be written under it.
     """
     text = os.fspath(text)
     if not text.strip():
@@ -25,11 +26,11 @@ def read_path(text: str | os.PathLike[str]) -> Path:
             f"path {text!r}: there is no home folder for {path.split('/')[0]!r} (HOME is not set, "
             "or nobody has that name); write the folder out"
         )
+    if not os.path.isabs(path):
+        check_current_folder()
+    whole = os.path.abspath(path)
     try:
-        whole = os.path.abspath(path)
         plain = os.fsencode(whole) == whole.encode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"path {text!r}: the current folder no longer exists") from None
     except UnicodeError:
         plain = False
     if not plain:

@@ -31,12 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with surviving_output():
         try:
+            check_current_folder()
             args, rest = make_parser().parse_known_args(argv)
             if argv is None and args.at_length:  # Else this process is not the command's alone.
                 restart_with_huge_pages()
             if rest and not args.takes_config:
                 raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
-            check_current_folder()
             return args.run(args, rest)
         except InputError as error:
             print(f"resinc: {error}", file=sys.stderr)
