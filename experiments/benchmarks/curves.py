@@ -1,11 +1,11 @@
-"""What `make curves` runs, by this code and by a former commit, in turn, as whole processes.
+"""`make curves` of this code and of a former commit, in turn, nothing kept from before.
 
-FORMER names the commit (default: the last before this code was made fast), CURVES what is run
-(default: two depths, one seed; "full" for all of `make curves`). The file is the one of its time.
+FORMER names the commit (default: the last before this code was made fast), CURVES what is trained
+(default: two of the four depths; "full" for all of `make curves`).
 """
 
 import os
-import shutil
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,15 +16,15 @@ from experiments.benchmarks.harness import ROOT, Results
 from resinc.cores import available_cores
 
 FORMER = "a931fd6"
-SHORT, FULL = "depths=8,20 seeds=1", "depths=8,20,32,56 seeds=3"
-EXPERIMENTS = ("experiments/degradation.py", "experiments/depth.py")
+SHORT, FULL = "DEPTHS=8,20 SEEDS=3", "DEPTHS=8,20,32,56 SEEDS=3"
 
 
 def run(results: Results, quick: bool = False) -> None:
     former, what = os.environ.get("FORMER", FORMER), os.environ.get("CURVES", SHORT)
+    what = FULL if what == "full" else what
     if quick:
-        former, what = "HEAD", "depths=8 seeds=1 steps=2"
-    case = f"make curves, {what}"
+        former, what = "HEAD", "DEPTHS=8 SEEDS=1 STEPS=2"
+    case = f"make curves {what}"
     if results.has(case=case):
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -39,29 +39,39 @@ def run(results: Results, quick: bool = False) -> None:
             found = {side: seconds(code, what, Path(folder, side)) for side, code in sides.items()}
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT)
-    for side, taken in found.items():
+    for side, (taken, cpu) in found.items():
         commit = {"former_commit": former} if side == "former" else {}
         results.add(
-            case=case, side=side, cores=len(available_cores()), seconds=round(taken, 1), **commit
+            case=case,
+            side=side,
+            cores=len(available_cores()),
+            seconds=round(taken, 1),
+            cpu_seconds=round(cpu, 1),
+            **commit,
         )
 
 
-def seconds(code: Path, what: str, root: Path) -> float:
-    """Of the sweep and its report, nothing kept from before."""
-    what = FULL if what == "full" else what
-    settings = [f"--set={setting}" for setting in what.split()]
+def seconds(code: Path, what: str, root: Path) -> tuple[float, float]:
+    """By the clock, and of all cores together, by the Makefile of that code.
+
+    With the Python that runs this: its packages, and the code's own `resinc`.
+    """
     environment = os.environ | {"PYTHONPATH": str(code), "XDG_CACHE_HOME": f"{root}-cache"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    command = [sys.executable, "-m", "resinc"]
-    experiment = next(str(code / file) for file in EXPERIMENTS if (code / file).exists())
-    begun = time.perf_counter()
-    for words in (
-        ["sweep", experiment, *settings, f"--root={root}"],
-        ["report", experiment, f"--root={root}", f"--out={root}-out"],
-    ):
-        subprocess.run(
-            [*command, *words], cwd=code, env=environment, check=True, stdout=subprocess.DEVNULL
-        )
-    taken = time.perf_counter() - begun
-    shutil.rmtree(root)
-    return taken
+    # "-o": nothing is installed, the packages are there.
+    make = ["make", "-o", ".venv/.installed", "curves", f"BIN={Path(sys.executable).parent}"]
+    begun, before = time.perf_counter(), _cpu_seconds()
+    subprocess.run(
+        [*make, *what.split(), f"ROOT={root}-runs", f"OUT={root}-out"],
+        cwd=code,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begun, _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    """Of all processes that were waited for here, and that they have waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
