@@ -11,7 +11,7 @@ from orbax.checkpoint import CheckpointManager
 
 from resinc.cli import main
 from resinc.runs.files import write_json
-from resinc.runs.folder import HOLDER
+from resinc.runs.folder import DAMAGED, HOLDER
 from resinc.runs.holder import read_holder
 from resinc.runs.status import read_status
 from resinc.train.checkpoints.checkpoint import Checkpoints
@@ -84,15 +84,19 @@ def test_host_that_slept_for_too_long_leaves_the_run_to_the_one_that_took_it_ove
     assert woken.code == 2, about
     assert "was taken over by process" in woken.output, about
     assert "Traceback" not in woken.output, about
+    aside = tmp_path / "run" / DAMAGED
     if ended.code:
         # It woke up amid a save, of the step that the other one was saving.
         assert ended.code == 1, about
         assert "removed by another process while it was written" in ended.output, about
         assert "Traceback" not in ended.output, about
+        newest = max(checkpoints(tmp_path / "run"), default=0)
         again = elsewhere.run(tmp_path / "run", host="node2")
         assert again.code == 0, (about, again)
-        # What both had written was set aside, if it had got its name.
-        shutil.rmtree(tmp_path / "run" / "damaged", ignore_errors=True)
+        # What both had written is set aside, if it had got its name; and no older step.
+        if aside.exists():
+            assert [place.name for place in aside.iterdir()] == [str(newest)], (about, again)
+            shutil.rmtree(aside)
     assert_same_run(tmp_path / "run", whole)
     record_property("crash", {"seed": SEED, "asleep before": woken.place, "woke": ended.place})
 
