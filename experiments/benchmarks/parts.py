@@ -1,7 +1,8 @@
-"""`python -m experiments.benchmarks.parts`: the floor of a ResNet-20 step on one core, by parts.
+"""`python -m experiments.benchmarks.parts`: the floor of a ResNet-20 step, by parts.
 
-Each part alone, compiled apart from its neighbours, by the best of its CPU seconds; then the sum
-over the 18 units of the three stages. Stem, head, shortcuts and the update are not in it.
+Each part alone, compiled apart from its neighbours, by the best of its turns, on one core and on
+two; then the sum over the 18 units of the three stages. Stem, head, shortcuts and the update are
+not in it. To be run while nothing else does.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.benchmarks.harness import Worker
+from resinc.cores import available_cores
 
 # Pixels of a side and features of a stage; units (convolution, BatchNorm, relu) in each.
 STAGES = ((32, 16), (16, 32), (8, 64))
@@ -18,25 +20,28 @@ TURNS = 15
 
 
 def main() -> None:
-    columns = []
-    for pixels, features in STAGES:
-        worker = Worker("parts", 1, pixels=pixels, features=features)
-        columns.append(worker.about)
-        worker.end()
-    print(
-        "| ms | " + " | ".join(f"{h}x{h}x{c}" for h, c in STAGES) + " |\n| --- | --- | --- | --- |"
-    )
-    for name in columns[0]:
-        print(f"| {name} | " + " | ".join(f"{column[name]:.1f}" for column in columns) + " |")
-    total = UNITS * sum(sum(column.values()) for column in columns)
-    print(f"\n{UNITS} units of each: {total:.0f} ms")
+    counts = [cores for cores in (1, 2) if cores <= len(available_cores())]
+    columns = [[_parts(cores, *stage) for cores in counts] for stage in STAGES]
+    print(f"ms on {' / '.join(map(str, counts))} cores\n")
+    print("| | " + " | ".join(f"{h}x{h}x{c}" for h, c in STAGES) + " |\n| --- | --- | --- | --- |")
+    for name in columns[0][0]:
+        cells = (" / ".join(f"{found[name]:.1f}" for found in column) for column in columns)
+        print(f"| {name} | {' | '.join(cells)} |")
+    totals = [sum(sum(column[i].values()) for column in columns) for i in range(len(counts))]
+    print(f"\n{UNITS} units of each: {' / '.join(f'{UNITS * total:.0f}' for total in totals)} ms")
+
+
+def _parts(cores: int, pixels: int, features: int) -> dict[str, float]:
+    worker = Worker("parts", cores, pixels=pixels, features=features)
+    worker.end()
+    return worker.about
 
 
 def prepare(pixels: int, features: int) -> tuple[Callable[[], None], dict[str, Any]]:
-    """The worker's: part -> milliseconds of CPU time."""
+    """The worker's: part -> milliseconds."""
     from resinc.cli.jax_start import prepare_jax
 
-    prepare_jax(deterministic=True)  # Memory that is freed is kept, as in a run.
+    prepare_jax(deterministic=True)
     import jax
 
     from resinc.ops import norm
@@ -64,9 +69,9 @@ def prepare(pixels: int, features: int) -> tuple[Callable[[], None], dict[str, A
     found: dict[str, float] = {}
     for turn in range(TURNS + 1):
         for name, part in compiled.items():
-            begun = time.process_time()
+            begun = time.perf_counter()
             jax.block_until_ready(part(x, kernel, g))
-            taken = 1000 * (time.process_time() - begun)
+            taken = 1000 * (time.perf_counter() - begun)
             if turn:  # The first compiles.
                 found[name] = min(taken, found.get(name, taken))
     return lambda: None, found
