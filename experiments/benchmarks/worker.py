@@ -23,6 +23,9 @@ def main() -> None:
     calls = max(1, math.ceil(LEAST_SECONDS / timed(call, 1)["seconds"]))
     print(json.dumps(about), flush=True)
     for _ in sys.stdin:
+        # While other sides had their turns, a virtual machine gave its host the memory that this
+        # one had freed: the next step of ResNet-56 takes 2.6 s instead of 1.3.
+        call()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB.
         print(json.dumps(timed(call, calls) | {"peak_bytes": peak}), flush=True)
 
