@@ -54,6 +54,12 @@ def first_map(results: Sequence[Result]) -> str:
     return ""
 
 
+def map_png(results: Sequence[Result]) -> bytes | None:
+    """The same figure as a picture; None where there is none."""
+    maps = _first_maps(results)
+    return figure_lib.to_png(figure_lib.draw(maps, tall=False)) if maps else None
+
+
 def details(results: Sequence[Result], base: str) -> str:
     """Each result as a whole: figure, further numbers, files, method; facts after the others.
 
@@ -77,7 +83,7 @@ def details(results: Sequence[Result], base: str) -> str:
 def drawings(results: Sequence[Result]) -> str:
     """CSS: every figure once, however often the page shows it."""
     panels = {_class(result.name): result.report.panels for result in results}
-    if maps := next(filter(None, map(_maps, results)), None):
+    if maps := _first_maps(results):
         panels["drawing-map"] = maps
     rules = []
     for name, shown in panels.items():
@@ -88,6 +94,10 @@ def drawings(results: Sequence[Result]) -> str:
             f'background-image:url("{data_url(figure_lib.to_svg(figure))}")}}'
         )
     return "\n".join(rules)
+
+
+def _first_maps(results: Sequence[Result]) -> list[Panel]:
+    return next(filter(None, map(_maps, results)), [])
 
 
 def _maps(result: Result) -> list[Panel]:

@@ -12,13 +12,14 @@ from resinc.report.question import Question
 from resinc.report.style import document
 
 QUESTION = "Why do residual and inception networks work?"
+MAP = "map.png"
 MATRIX_CSS = (Path(__file__).parent / "matrix.css").read_text(encoding="utf-8")
 
 
 def write(
     folder: Path, out: Path, questions: Sequence[Question] = (), readme: Path | None = None
 ) -> Path:
-    """Write the page of all results below `folder`.
+    """Write the page of all results below `folder`, and beside it its first figure as map.png.
 
     Args:
       folder: holds a folder per result, as `resinc report` writes them.
@@ -36,6 +37,8 @@ def write(
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(page(results, _from(out.parent, folder), questions), encoding="utf-8")
+        if picture := matrix_html.map_png(results):
+            (out.parent / MAP).write_bytes(picture)
     if readme:
         matrix_markdown.write(readme, matrix(questions, results))
     return out

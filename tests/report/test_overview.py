@@ -50,6 +50,14 @@ def test_command_writes_the_page_and_the_readme(results, capsys):
     assert "✓ supported" in readme.read_text(encoding="utf-8")
 
 
+def test_the_first_heat_maps_lie_beside_the_page_as_a_picture(results):
+    page = overview.write(results, results / "index.html")
+    assert not (results / overview.MAP).exists()
+    write(results, "map-digits", invented.report(panels=[invented.MAP]))
+    overview.write(results, page)
+    assert (results / overview.MAP).read_bytes().startswith(b"\x89PNG")
+
+
 def test_same_results_give_the_same_bytes(results):
     first = overview.write(results, results / "a.html").read_bytes()
     assert overview.write(results, results / "b.html").read_bytes() == first
