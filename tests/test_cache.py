@@ -70,6 +70,7 @@ def test_the_oldest_go_first_and_the_young_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"young"}
 
 
+@pytest.mark.slow
 def test_a_run_from_cached_programs_has_the_same_bits(tmp_path):
     """And nothing is compiled again."""
     environment = one_device(1) | {"XDG_CACHE_HOME": str(tmp_path / "cache")}

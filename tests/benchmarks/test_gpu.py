@@ -39,6 +39,7 @@ def fake(monkeypatch):
     return Fake
 
 
+@pytest.mark.slow
 def test_packed_cells_are_timed_without_what_a_bare_machine_lacks(tmp_path):
     words = ("bench", "--quick", "--only=cells=2", f"--out={tmp_path}")
     done = run_bare(tmp_path, *words)

@@ -114,6 +114,7 @@ def test_a_save_whose_files_another_process_removes_ends_in_a_sentence(
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_run_whose_folder_another_host_took_over_writes_nothing_more(tmp_path, monkeypatch, capsys):
     folder, save = tmp_path / "run", Checkpoints.save
 

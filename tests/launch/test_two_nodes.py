@@ -39,6 +39,7 @@ def sweep(root, *more, **changes):
     return main([*typed, *more])
 
 
+@pytest.mark.slow
 def test_a_run_over_two_nodes_ends_with_the_bits_of_one_process(cluster, quick, tmp_path):
     assert sweep(tmp_path / "two", **SHORT) == 0
     folder, one = tmp_path / "two" / CELL, tmp_path / "one"

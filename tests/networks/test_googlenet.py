@@ -140,6 +140,7 @@ def test_auxiliary_logits_are_there_in_training_alone(variant, size):
     assert {other.dtype for other in others} == {jnp.dtype(jnp.float32)}
 
 
+@pytest.mark.slow
 def test_an_auxiliary_classifier_trains_what_is_before_it_and_nothing_behind():
     network = build(classes=3, dropout=0.0)
     image = (32, 32, 3)

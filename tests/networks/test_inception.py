@@ -146,6 +146,7 @@ def small(name, variant, scan):
     return network.clone(sizes=(2, 2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "variant"), [("inception_v4", ""), ("inception_resnet", "v1")])
 def test_scanned_equals_unrolled(name, variant):
     scanned, unrolled = small(name, variant, True), small(name, variant, False)

@@ -58,5 +58,6 @@ class TwoGroups(torch.nn.Module):
         return self.body(x)
 
 
+@pytest.mark.slow
 def test_two_groups_agree_with_the_papers_equations():
     assert_same(TwoGroups(), ours("two_groups"), IMAGE, train=False, pixels={"dense6": 36})

@@ -50,6 +50,7 @@ def ours(case):
     return build(section, 1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_inception_agrees_with_an_installed_package(case):
     theirs = of_any_size_without_dropout(CASES[case][2]())

@@ -95,6 +95,7 @@ def before_step(monkeypatch, action):
     monkeypatch.setattr(members, "batches", batches)
 
 
+@pytest.mark.slow
 @pytest.mark.crash("packed run with one diverging member")
 def test_members_leave_what_single_runs_leave_and_end_each_by_itself(alone, tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ("a", "b", "c", "other")]
@@ -148,6 +149,7 @@ def test_members_that_are_stopped_go_on_alone_or_beside_others(alone, tmp_path, 
     assert_same_run(folders[2], alone[0])
 
 
+@pytest.mark.slow
 @pytest.mark.crash("packed run that is stopped or killed")
 def test_a_pack_that_was_killed_goes_on_with_the_same_bits(alone, tmp_path):
     folders = [tmp_path / "a", tmp_path / "b"]

@@ -27,6 +27,7 @@ def assert_same_end(folder: Path, other: Path) -> None:
     jax.tree.map(np.testing.assert_array_equal, final_state(folder), final_state(other))
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_bits_of_one_that_also_goes_on_from_their_checkpoint(tmp_path):
     folder, one, resumed = tmp_path / "two", tmp_path / "one", tmp_path / "resumed"
     statuses, outputs = ends(start(folder, 2, parallel__replicas=2, **SHORT))

@@ -64,6 +64,7 @@ def test_micro_batches_equal_the_large_batch_where_there_is_no_batchnorm():
     np.testing.assert_allclose(small.loss, large.loss, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_micro_batches_of_one_replica_compute_what_so_many_replicas_do():
     shared = {"parallel__backend": "vmap"}
     replicas, _ = after(2, **shared, parallel__replicas=2)

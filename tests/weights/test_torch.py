@@ -77,6 +77,7 @@ def run_torch(module, images: np.ndarray):
         return module(to_torch(images)).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_imported_logits_are_those_of_torch(case, tmp_path, monkeypatch):
     make_config, make_module, layout, pixels = CASES[case]
