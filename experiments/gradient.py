@@ -22,7 +22,6 @@ from resinc.report.colours import NETWORK_COLOURS, OTHERS
 from resinc.report.combine import Hypothesis, all_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.metrics import Metric, only, probed
-from resinc.report.outcome import primary_outcomes
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than_times, more_than, more_than_times
 
@@ -231,13 +230,8 @@ def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, profiles of the gradient and its paths; works on partial results."""
     dataset, recipe = recipes.recipe_of(rows)
     findings = decide(hypotheses(dataset, recipe.steps), rows, recipe.primary)
-    return Report(
-        title=f"Gradients of early and late layers on {recipe.budget}",
-        answer=primary_outcomes(findings),
-        panels=show(rows, recipe),
-        findings=findings,
-        caption=CAPTION,
-    )
+    title = f"Gradients of early and late layers on {recipe.budget}"
+    return recipes.report_of(title, findings, show(rows, recipe), CAPTION)
 
 
 def show(rows: Sequence[Row], recipe: Recipe) -> list[Panel]:

@@ -19,7 +19,6 @@ from resinc.report.colours import NETWORK_COLOURS
 from resinc.report.combine import Hypothesis, all_of, any_of
 from resinc.report.comparison import Comparison, decide
 from resinc.report.metrics import TRAINING_ERROR, TRAINING_LOSS, Metric, only, probed
-from resinc.report.outcome import primary_outcomes
 from resinc.report.panels import each_run
 from resinc.report.rules import less_than, more_than, more_than_times
 
@@ -170,13 +169,8 @@ def report(rows: Sequence[Row]) -> Report:
     """Hypotheses, and every seed of the networks compared; works on partial results."""
     dataset, recipe = recipes.recipe_of(rows)
     findings = decide(hypotheses(dataset), rows, recipe.primary)
-    return Report(
-        title=f"The identity, held and found, on {recipe.budget}",
-        answer=primary_outcomes(findings),
-        panels=show(rows, dataset),
-        findings=findings,
-        caption=CAPTION,
-    )
+    title = f"The identity, held and found, on {recipe.budget}"
+    return recipes.report_of(title, findings, show(rows, dataset), CAPTION)
 
 
 def show(rows: Sequence[Row], dataset: str) -> list[Panel]:

@@ -13,7 +13,7 @@ from resinc.launch.cell import Cell
 from resinc.registry import lookup
 from resinc.report import Panel, Report, Row
 from resinc.report.arms import PILOT, Arm
-from resinc.report.outcome import Finding
+from resinc.report.outcome import Finding, primary_outcomes
 from resinc.runs.cell import Label
 
 PILOT_SEED = 100  # Of no run that is judged: what is chosen on a seed looks better on that seed.
@@ -243,10 +243,14 @@ def arm(kind: str, depth: int, name: str = "") -> Arm:
 def report_of(
     title: str, findings: Sequence[Finding], panels: Sequence[Panel], caption: str
 ) -> Report:
-    """What an experiment makes of its rows, by its findings; the first of them is the answer."""
+    """What an experiment makes of its rows, by its findings.
+
+    The answer is what came out for the primary ones, of which there are several, or the first one.
+    """
+    several = sum(finding.primary for finding in findings) > 1
     return Report(
         title=title,
-        answer=findings[0].text,
+        answer=primary_outcomes(findings) if several else findings[0].text,
         panels=panels,
         findings=findings,
         caption=caption,

@@ -181,16 +181,19 @@ def run_report(args: argparse.Namespace, rest: list[str]) -> int:
         result = load_experiment(experiment).report(sweep.rows)
     else:
         result = ablation.report(sweep.rows, choice, args.root.absolute().name)
+    notes = [*result.notes]
     unreadable = [row for row in sweep.rows if row.state == CellState.UNREADABLE]
     if unreadable:
         named = "; ".join(f"{row.name} ({row.message})" for row in unreadable)
         note = f"Cannot be read, and counted as unfinished: {named}."
         print(f"resinc: c{note[1:-1]}", file=sys.stderr)
-        result = dataclasses.replace(result, notes=[*result.notes, note])
+        notes.append(note)
     if sweep.left_over:
         named = a_few(sweep.left_over)
-        note = f"Left out, because the present plan of the sweep does not have them: {named}."
-        result = dataclasses.replace(result, notes=[*result.notes, note])
+        notes.append(
+            f"Left out, because the present plan of the sweep does not have them: {named}."
+        )
+    result = dataclasses.replace(result, notes=notes)
     out = args.out or RESULTS / args.root.absolute().name
     report.write(result, sweep.rows, out, sweep.about)
     page = show(out / "index.html")

@@ -74,18 +74,19 @@ def read_work(cells: Sequence[Cell], root: Path, counted: Mapping[str, int]) -> 
     found = []
     for cell in cells:
         config = config_lib.load(cell.recipe, cell.flags_in(root))
-        status = read_status(root / cell.name)
+        folder = root / cell.name
+        state, status = state_of(folder), read_status(folder)
         trains = cell.name in counted
         found.append(
             Work(
                 cell,
-                state_of(root / cell.name),
+                state,
                 int(status.get("step", 0)),
                 config.steps if trains else 0,
                 config.batch_size,
                 counted.get(cell.name, 0),
                 float(status.get("seconds", 0.0)),
-                fault_of(root / cell.name),
+                fault_of(folder) if state == CellState.UNREADABLE else "",
             )
         )
     return found

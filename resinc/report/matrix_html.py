@@ -47,17 +47,16 @@ def section(groups: Sequence[Group]) -> str:
 
 def first_map(results: Sequence[Result]) -> str:
     """The heat maps of the first result that has any: the one figure above the matrix."""
-    for result in results:
-        if _maps(result):
-            title = result.report.title
-            return f"<figure>\n{_drawing('map', title, f'{title}. {GRID_CAPTION}')}\n</figure>\n"
-    return ""
+    if not (result := _first_with_maps(results)):
+        return ""
+    title = result.report.title
+    return f"<figure>\n{_drawing('map', title, f'{title}. {GRID_CAPTION}')}\n</figure>\n"
 
 
 def map_png(results: Sequence[Result]) -> bytes | None:
     """The same figure as a picture; None where there is none."""
-    maps = _first_maps(results)
-    return figure_lib.to_png(figure_lib.draw(maps, tall=False)) if maps else None
+    result = _first_with_maps(results)
+    return figure_lib.to_png(figure_lib.draw(_maps(result), tall=False)) if result else None
 
 
 def details(results: Sequence[Result], base: str) -> str:
@@ -83,8 +82,8 @@ def details(results: Sequence[Result], base: str) -> str:
 def drawings(results: Sequence[Result]) -> str:
     """CSS: every figure once, however often the page shows it."""
     panels = {_class(result.name): result.report.panels for result in results}
-    if maps := _first_maps(results):
-        panels["drawing-map"] = maps
+    if first := _first_with_maps(results):
+        panels["drawing-map"] = _maps(first)
     rules = []
     for name, shown in panels.items():
         figure = figure_lib.draw(shown, tall=False)
@@ -96,8 +95,8 @@ def drawings(results: Sequence[Result]) -> str:
     return "\n".join(rules)
 
 
-def _first_maps(results: Sequence[Result]) -> list[Panel]:
-    return next(filter(None, map(_maps, results)), [])
+def _first_with_maps(results: Sequence[Result]) -> Result | None:
+    return next(filter(_maps, results), None)
 
 
 def _maps(result: Result) -> list[Panel]:

@@ -132,18 +132,17 @@ def read_row(workdir: Path, planned: Mapping[str, Any] | None = None) -> Row:
     planned = planned or {}
     labels = labels_of(planned) or read_labels(workdir)
     config = _config(planned.get("config"))
-    if fault := fault_of(workdir):
-        steps = config.get("steps", 0)
-        return Row(
-            workdir.name, CellState.UNREADABLE, fault, steps=steps, config=config, labels=labels
-        )
+    state = state_of(workdir)
+    if state == CellState.UNREADABLE:
+        why, steps = fault_of(workdir), config.get("steps", 0)
+        return Row(workdir.name, state, why, steps=steps, config=config, labels=labels)
     status = read_status(workdir)
     config = _config(read_config(workdir)) or config
     provenance = read_provenance(workdir)
     train, evals = _curves(workdir)
     return Row(
         name=workdir.name,
-        state=state_of(workdir),
+        state=state,
         message=status.get("message", ""),
         step=status.get("step", 0),
         steps=status.get("steps") or config.get("steps", 0),
