@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 LEAVES = {"resinc.errors", "resinc.file_paths", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
-EVERYWHERE |= {"resinc.cache", "resinc.cores", "resinc.huge_pages", "resinc.stop_signals"}
+EVERYWHERE |= {"resinc.cache", "resinc.cores", "resinc.malloc", "resinc.stop_signals"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
@@ -22,7 +22,7 @@ ALLOWED = {
     "stop_signals": set(),
     "errors": set(),
     "cores": set(),
-    "huge_pages": set(),
+    "malloc": set(),
     "cache": {"resinc.cores"},
     "xla": {"resinc.cache", "resinc.cores", "resinc.errors"},
     "file_paths": {"resinc.errors"},

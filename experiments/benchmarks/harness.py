@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from resinc.cores import available_cores, pinned
-from resinc.huge_pages import with_huge_pages
 from resinc.launch.local import visible_devices
+from resinc.malloc import with_malloc_settings
 from resinc.runs import provenance
 from resinc.xla import as_given
 
@@ -130,7 +130,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [python, "-c", start, json.dumps(spec)],
                 cwd=ROOT,
-                env=(given if module in PEERS else with_huge_pages(given))
+                env=(given if module in PEERS else with_malloc_settings(given))
                 | {"OMP_NUM_THREADS": str(cores), "KERAS_BACKEND": "jax"}
                 | dict(environment or {}),
                 stdin=subprocess.PIPE,

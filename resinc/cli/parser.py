@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 from resinc.cli import commands, options, sweep_commands, sweep_options
 from resinc.errors import InputError, outside_sentence
 from resinc.file_paths import check_current_folder
-from resinc.huge_pages import restart_with_huge_pages
+from resinc.malloc import restart_with_malloc_settings
 from resinc.output import surviving_output
 
 EXIT_FAILED = 1
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             check_current_folder()
             args, rest = make_parser().parse_known_args(argv)
             if argv is None and args.at_length:  # Else this process is not the command's alone.
-                restart_with_huge_pages()
+                restart_with_malloc_settings()
             if rest and not args.takes_config:
                 raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
             return args.run(args, rest)
@@ -66,7 +66,7 @@ class Command(NamedTuple):
       run: does it, given the arguments and those that override fields of a config.
       add_options: to its parser.
       config: whether it takes one: NEEDED, POSSIBLE or "".
-      at_length: whether it computes so much that memory in huge pages is worth a tenth of a second.
+      at_length: whether it computes so much that malloc's settings are worth a tenth of a second.
     """
 
     text: str

@@ -421,7 +421,7 @@ def task(root, *, variables, options=()):
 
 
 def test_a_host_with_gpus_is_told_who_it_is(tmp_path):
-    options = ["--hosts=2", "--coordinator=a-host-0-0.a:8476", "--accelerated"]
+    options = ["--hosts=2", "--coordinator=a-host-0-0.a:8476"]
     ran = task(tmp_path, variables={"JOB_COMPLETION_INDEX": "1"}, options=options)
     arguments, seen = json.loads(ran.stdout)
     assert arguments == ["--coordinator=a-host-0-0.a:8476", "--num_processes=2", "--process_id=1"]

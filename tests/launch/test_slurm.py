@@ -196,7 +196,7 @@ def test_a_run_that_is_stopped_again_and_again_before_its_first_step_gives_up(
     monkeypatch.setenv("SLURM_RESTART_COUNT", "3")
     started = []
     monkeypatch.setattr(os, "execvpe", lambda *call: started.append(call))
-    task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path), False)
+    task = slurm_task.Task(["resinc"], [str(tmp_path / "log"), str(tmp_path)], str(tmp_path))
     with pytest.raises(SystemExit, match="stopped 3 times before its first step"):
         slurm_task.become(task)
     write_status(tmp_path, "interrupted", 1, 9, 1.0)

@@ -288,7 +288,7 @@ def test_a_launcher_changes_where_cells_run_and_nothing_else(tmp_path, monkeypat
         processes = 1
 
         def __init__(self, request):
-            self.environment = local.child_environment(request.root, False)
+            self.environment = local.child_environment(request.root)
 
         def submit(self, jobs, listener):
             for job in jobs:

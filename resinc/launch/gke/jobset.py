@@ -160,7 +160,6 @@ def _container(name: Name, work: Work, queue: Queue, hosts: int) -> dict[str, An
         task.append(f"--hosts={hosts}")
     if hosts > 1 and not pods.tpu:
         task.append(f"--coordinator={name}-{JOB}-0-0.{name}:{PORT}")
-    task += ["--accelerated"] if pods.accelerator else []
     return {
         "name": CONTAINER,
         "image": pods.image,

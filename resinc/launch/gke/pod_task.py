@@ -25,10 +25,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--run", type=Path, action="append", default=[], help="folder of a run")
     parser.add_argument("--hosts", type=int, default=1, help="that train it together")
     parser.add_argument("--coordinator", default="", help="HOST:PORT that they meet at")
-    parser.add_argument("--accelerated", action="store_true", help="the host has GPUs or a TPU")
     parser.add_argument("rest", nargs="+", help="what Python takes to train the cell")
     task = parser.parse_args(arguments)
-    environment = child_environment(task.root, task.accelerated)
+    environment = child_environment(task.root)
     index = environment.get("JOB_COMPLETION_INDEX", "0")
     if task.hosts == 1:  # Else JAX would ask Kubernetes, which need not let it, for the others.
         environment.pop("JOB_COMPLETION_INDEX", None)

@@ -102,8 +102,8 @@ class Slurm(Queued):
         executor = submitit.SlurmExecutor(self._folder)
         executor.update_parameters(**self._parameters(batch))
         folders = [[str(folder) for folder in (job.workdir, *job.runs())] for job in jobs]
-        common = str(self._folder.parent), bool(self._queue.gpus)
-        tasks = [slurm_task.Task(c, f, *common) for c, f in zip(commands, folders, strict=True)]
+        root = str(self._folder.parent)
+        tasks = [slurm_task.Task(c, f, root) for c, f in zip(commands, folders, strict=True)]
         try:
             with _outside_of_allocations():
                 submitted = executor.map_array(slurm_task.become, tasks)

@@ -15,14 +15,11 @@ class Task(NamedTuple):
       command: see `task.become`.
       folders: likewise.
       root: of the sweep.
-      accelerated: whether its nodes have GPUs, of which each task takes its own
-        (`train.distributed.cluster.own_gpus`).
     """
 
     command: Sequence[str]
     folders: Sequence[str]
     root: str
-    accelerated: bool
 
 
 def become(given: Task) -> None:
@@ -30,7 +27,7 @@ def become(given: Task) -> None:
 
     submitit ignores SIGTERM, and its own signal lets the first task alone save.
     """
-    environment = child_environment(Path(given.root), given.accelerated)
+    environment = child_environment(Path(given.root))
     first = environment.get("SLURM_PROCID", "0") == "0"
     restarts = int(environment.get("SLURM_RESTART_COUNT", "0"))
     task.become(given.command, [Path(f) for f in given.folders], environment, first, restarts)
