@@ -164,6 +164,7 @@ def test_scanned_equals_unrolled(name, variant):
     assert jax.tree.structure(back) == jax.tree.structure(variables)
 
 
+@pytest.mark.slow
 def test_branch_scale_of_the_config_multiplies_the_networks_own():
     def logits(branch_scale):
         network = build("inception_resnet", "v1", classes=5, branch_scale=branch_scale)

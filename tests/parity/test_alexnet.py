@@ -24,7 +24,8 @@ def ours(variant):
 
 
 # Without dropout and norms training computes what evaluation does.
-@pytest.mark.parametrize("train", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("train", [False, True])
 def test_one_tower_agrees_with_an_installed_package(train):
     theirs = alexnetb()
     for child in theirs.modules():

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from resinc.cli import main
 from resinc.train.loop import train
@@ -25,6 +26,7 @@ def test_average_follows_its_formula_and_the_first_weights_are_forgotten():
     assert average.follow((), params, stats, jnp.int32(0), decay=0.0) == ()
 
 
+@pytest.mark.slow
 def test_average_is_saved_evaluated_and_resumed_to_the_bit(tmp_path):
     train(config(steps=4, **SETTINGS), tmp_path / "whole")
     train(config(steps=4, **SETTINGS), tmp_path / "again")

@@ -122,6 +122,7 @@ def test_members_leave_what_single_runs_leave_and_end_each_by_itself(alone, tmp_
     assert {file.name for file in folders[3].iterdir()} <= {"config.json", "lock"}
 
 
+@pytest.mark.slow
 @pytest.mark.crash("packed run that is stopped or killed")
 def test_members_that_are_stopped_go_on_alone_or_beside_others(alone, tmp_path, monkeypatch):
     folders = [tmp_path / name for name in ("a", "b", "new")]

@@ -38,7 +38,8 @@ def test_gradients_and_statistics_are_averaged_in_float32_on_any_number_of_devic
     assert steps[2].reduced == steps[4].reduced == 4 * (numbers + 2)  # Loss and error besides.
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 4])
 def test_it_is_the_program_that_so_many_processes_compile(count, steps):
     flags = [f"--config.{name}={value}" for name, value in TOGETHER.items()]
     flags.append(f"--config.batch_size={8 * count}")

@@ -40,7 +40,9 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 @pytest.mark.crash("signal during training")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_signal_saves_where_it_stands_and_resumes_bitwise(uninterrupted, number):
     folder = uninterrupted.parent / number.name
     process = start(folder, pause=8)

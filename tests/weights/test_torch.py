@@ -136,6 +136,7 @@ def test_both_file_formats_and_wrappings_give_the_same(tmp_path, monkeypatch):
             np.testing.assert_array_equal(other[path], found[0][path])
 
 
+@pytest.mark.slow
 def test_auxiliary_classifiers_of_googlenet_are_those_of_torch(tmp_path, monkeypatch):
     """In training, where alone they run; their dense layer sees [c, h, w] there, [h, w, c] here."""
     imported.add_dataset(monkeypatch, 64)
