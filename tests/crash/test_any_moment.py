@@ -15,7 +15,7 @@ import pytest
 
 from tests.crash.trainer import Moment, assert_same_run, checkpoints
 
-MOMENTS = int(os.environ.get("MOMENTS") or 4)  # Of SIGKILL; fewer of what comes more rarely.
+MOMENTS = int(os.environ.get("MOMENTS") or 2)  # Of SIGKILL; fewer of what comes more rarely.
 SEED = int(os.environ.get("SEED") or time.time())
 
 

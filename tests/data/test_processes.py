@@ -68,12 +68,13 @@ def assert_each_once(read):
         assert sorted(counted.tolist()) == list(range(sum(sizes)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "counts",
     [
         pytest.param((2, 2), id="2"),
-        pytest.param((4, 4), id="4", marks=pytest.mark.slow),
-        pytest.param((4, 1, 2), id="4 then 1 then 2", marks=pytest.mark.slow),
+        pytest.param((4, 4), id="4"),
+        pytest.param((4, 1, 2), id="4 then 1 then 2"),
     ],
 )
 def test_processes_that_also_go_on_amid_an_epoch_read_each_id_once_in_the_order_of_one(

@@ -111,6 +111,7 @@ def test_energy_is_the_mean_square_of_the_modules_output_slices(subject, measure
         assert all((energy > 0) == (name != ZEROED) for name, energy in energies.items())
 
 
+@pytest.mark.slow
 def test_reestimated_errors_are_those_in_training_mode(subject, measured):
     """The test images, given as the training batch too, are normalised by their own statistics."""
     images, labels = subject.test

@@ -80,6 +80,7 @@ def stop_at_fifth_batch(monkeypatch):
     monkeypatch.setattr(Streamed, "batch", stop)
 
 
+@pytest.mark.slow
 def test_run_stopped_in_the_middle_of_an_epoch_ends_with_the_same_bits(
     root, done, tmp_path, monkeypatch
 ):

@@ -190,6 +190,7 @@ def test_evaluation_is_exact_on_any_device_count(finished, devices, tmp_path, mo
     assert results["test"].error == metrics(finished)[-1]["error"]
 
 
+@pytest.mark.slow
 def test_order_and_crops_do_not_depend_on_the_device_count(tmp_path):
     """With BatchNorm over the global batch, eight devices log what one does."""
     changes = {"steps": 4, "log_every_steps": 1, "eval_every_steps": 0, "data__crop_pad": 2}
@@ -207,6 +208,7 @@ def test_crops_enter_the_loss(finished, tmp_path):
     assert metrics(tmp_path)[0]["loss"] != metrics(finished)[0]["loss"]
 
 
+@pytest.mark.slow
 def test_gradient_norms_are_logged_per_array(tmp_path):
     """The first step and every window's end; no loss is changed by looking."""
     settings = {"steps": 8, "optimizer__weight_decay": 0.0}

@@ -30,6 +30,7 @@ def stem_sum(monkeypatch):
     monkeypatch.setitem(PROBES, "stem_sum", SimpleNamespace(check=check, measure=measure))
 
 
+@pytest.mark.slow
 def test_both_ends_are_measured_once_and_after_a_kill(stem_sum, tmp_path):
     settings = {"steps": 4, "probes_at_start": ("stem_sum",), "probes": ("stem_sum",)}
     folder = tmp_path / "run"

@@ -92,7 +92,13 @@ def test_given_replica_count_may_change_too_when_said(run):
     assert train(config(**changes), run).state == "done"
 
 
-@pytest.mark.parametrize("field", [{"model__sync_batch_norm": True}, {"model__norm": "none"}])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"model__sync_batch_norm": True},
+        pytest.param({"model__norm": "none"}, marks=pytest.mark.slow),
+    ],
+)
 def test_without_statistics_per_replica_the_count_may_change(field, tmp_path, monkeypatch):
     changes = {**CHANGES, **field, "parallel__replicas": 0, "optimizer__lr": 0.001}
     auto(monkeypatch, 4)
