@@ -1,6 +1,7 @@
 """Sweeps as JobSets: manifests that Kubernetes takes, and nothing lost or run twice."""
 
 import copy
+import io
 import json
 import os
 import signal
@@ -335,8 +336,10 @@ def test_what_a_pod_says_before_its_cell_starts_is_in_the_log(cluster, tmp_path,
 
 
 def test_pods_that_cannot_start_say_why_in_the_sweep_and_in_its_status(
-    cluster, tmp_path, monkeypatch, capsys
+    cluster, tmp_path, monkeypatch
 ):
+    out = io.StringIO()  # To read capsys' takes away what the other thread writes meanwhile.
+    monkeypatch.setattr(sys, "stdout", out)
     root = tmp_path / "gke"
     (cluster / "stuck").write_text("manifest unknown")
     thread, result = in_background(lambda: on_gke(root, monkeypatch, "done", "done"))
@@ -345,18 +348,10 @@ def test_pods_that_cannot_start_say_why_in_the_sweep_and_in_its_status(
     wait_for(lambda: said in str(kubectl.read_queue("").values()))
     standing = wait_for(lambda: [run for run in status.look(root)[1] if run.message])[0]
     assert status.cells_of(standing)[-1].endswith(f": {said}")
-    wait_for(lambda: f"waiting   2 in the queue: {said}" in read_out(capsys))
+    wait_for(lambda: f"waiting   2 in the queue: {said}" in out.getvalue())
     (cluster / "stuck").unlink()
     thread.join(LONG)
     assert len(result[0].done) == 2
-
-
-OUT = []
-
-
-def read_out(capsys):
-    OUT.append(capsys.readouterr().out)
-    return "".join(OUT)
 
 
 def test_manifests_written_to_a_folder_and_applied_by_hand_are_followed(
