@@ -77,7 +77,7 @@ test: $(VENV)/.installed
 
 # The slowest too.
 test-all: $(VENV)/.installed
-	MOMENTS=4 $(PYTEST) tests
+	MOMENTS=$${MOMENTS:-4} $(PYTEST) tests
 
 # Everything that a run can meet, with the counts: signals and lost power at moments drawn at random,
 # full disks, damaged files, ... `make crash MOMENTS=500 SEED=7`; the seed is printed.
