@@ -27,7 +27,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests pa
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report map cost signs overview repeated publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -62,6 +62,10 @@ signs: $(VENV)/.installed
 # All results of one's own on one page.
 overview: $(VENV)/.installed
 	$(BIN)/resinc overview $(RESULTS)
+
+# Which outcomes came out as in the published results.
+repeated: $(VENV)/.installed
+	$(BIN)/python -m experiments.repeated $(RESULTS)
 
 # Results that were made from a clean commit become the committed reference results:
 # `make publish RESULT=runs/results/degradation-digits`, or all of runs/results.

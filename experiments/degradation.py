@@ -18,6 +18,7 @@ from experiments.recipes import (
     classifier,
     judged,
     recipe_of,
+    report_of,
     tuned,
 )
 from resinc.errors import InputError
@@ -247,7 +248,7 @@ def report(rows: Sequence[Row]) -> Report:
     if not any(BEST.items() <= row.labels.items() for row in rows):  # The map alone.
         findings = [finding for finding in findings if finding.id == "degradation.any_rate"]
         panels, caption = maps, GRID_CAPTION
-    return Report(title, findings[0].text, panels, findings=findings, caption=caption)
+    return report_of(title, findings, panels, caption)
 
 
 def at_a_glance(rows: Sequence[Row], depths: Sequence[int]) -> str:
