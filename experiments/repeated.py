@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments.exit_status import exit_status
 from experiments.questions import QUESTIONS
 from resinc.errors import InputError
 from resinc.report.archive import Result, read_results
-from resinc.report.matrix import SIGNS, UNFINISHED_RUNS, Found, matrix
+from resinc.report.matrix import Found, matrix
+from resinc.report.matrix_markdown import hypothesis, word
 from resinc.report.question import DATASETS
 from resinc.report.table import Table
 
@@ -41,8 +43,7 @@ class Pair(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        outcomes = {found.finding.outcome for found in (self.published, self.again)}
-        return not self.unfinished and len(outcomes) > 1
+        return not self.unfinished and self.published.outcome != self.again.outcome
 
 
 def pairs(published: Sequence[Result], again: Sequence[Result]) -> Iterator[Pair]:
@@ -51,8 +52,9 @@ def pairs(published: Sequence[Result], again: Sequence[Result]) -> Iterator[Pair
         matrix(QUESTIONS, published), matrix(QUESTIONS, again), strict=True
     ):
         for one, other in zip(first, second, strict=True):
-            for name in one.found.keys() & other.found.keys():
-                yield Pair(name, one.found[name][0], other.found[name][0])
+            for name in DATASETS:
+                if name in one.found and name in other.found:
+                    yield Pair(name, one.found[name][0], other.found[name][0])
 
 
 def markdown(found: Sequence[Pair]) -> str:
@@ -70,16 +72,7 @@ def markdown(found: Sequence[Pair]) -> str:
         f"{len(differ)} otherwise",
         *([f"{open_} lack runs"] if open_ else []),
     ]
-    lines = [
-        [
-            pair.published.finding.sentence + " \\*" * pair.published.finding.primary,
-            DATASETS[pair.dataset],
-            _word(pair.published),
-            f"**{_word(pair.again)}**" if pair.differs else _word(pair.again),
-        ]
-        for pair in found
-    ]
-    table = Table(["hypothesis", "data", "published", "again"], lines).markdown()
+    table = Table(["hypothesis", "data", "published", "again"], [*map(_line, found)]).markdown()
     parts = [f"Of {len(found)} hypotheses {', '.join(counts)}.", table.rstrip()]
     for pair in differ:
         first, second = pair.published.finding, pair.again.finding
@@ -87,9 +80,10 @@ def markdown(found: Sequence[Pair]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _word(found: Found) -> str:
-    outcome = found.finding.outcome
-    return f"{SIGNS[outcome]} {outcome}" + f" ({UNFINISHED_RUNS})" * found.unfinished
+def _line(pair: Pair) -> list[str]:
+    first, second = (word(*found.outcome) for found in (pair.published, pair.again))
+    again = f"**{second}**" if pair.differs else second
+    return [hypothesis(pair.published.finding), DATASETS[pair.dataset], first, again]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,8 +97,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InputError as error:
-        print(f"repeated: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_status("repeated", main))

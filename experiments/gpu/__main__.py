@@ -25,13 +25,12 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    from resinc.errors import InputError
+    from experiments.exit_status import exit_status
 
-    try:
-        return importlib.import_module(WORK[argv[0]]).main(argv[1:])
-    except InputError as error:
-        print(f"experiments.gpu {argv[0]}: {error}", file=sys.stderr)
-        return 2
+    return exit_status(
+        f"experiments.gpu {argv[0]}",
+        lambda: importlib.import_module(WORK[argv[0]]).main(argv[1:]),
+    )
 
 
 if __name__ == "__main__":

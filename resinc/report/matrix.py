@@ -33,6 +33,11 @@ class Found(NamedTuple):
         """Whether runs are missing, rather than clear."""
         return self.finding.outcome == Outcome.UNDECIDED and UNFINISHED in self.finding.told
 
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """(outcome, what follows it)."""
+        return self.finding.outcome, f" ({UNFINISHED_RUNS})" * self.unfinished
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -51,7 +56,7 @@ class Entry:
         found = self.found.get(dataset, ())
         if not found:
             return [(NOT_RUN, "")] if dataset in self.stated.datasets else []
-        return [(one.finding.outcome, f" ({UNFINISHED_RUNS})" * one.unfinished) for one in found]
+        return [one.outcome for one in found]
 
 
 class Group(NamedTuple):

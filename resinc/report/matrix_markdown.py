@@ -6,7 +6,8 @@ from pathlib import Path
 from resinc.errors import InputError
 from resinc.file_paths import writing
 from resinc.report.matrix import SIGNS, Entry, Group, tally
-from resinc.report.question import DATASETS
+from resinc.report.outcome import Finding
+from resinc.report.question import DATASETS, Stated
 from resinc.report.table import Table
 
 BEGIN, END = "<!-- matrix: written by `resinc overview` -->", "<!-- end of matrix -->"
@@ -25,13 +26,20 @@ def markdown(groups: Sequence[Group]) -> str:
 
 
 def _line(entry: Entry) -> list[str]:
-    cells = [
-        ", ".join(f"{SIGNS[outcome]} {outcome}{more}" for outcome, more in entry.outcomes(name))
-        for name in DATASETS
-    ]
+    cells = [", ".join(word(*cell) for cell in entry.outcomes(name)) for name in DATASETS]
     stated = entry.stated
     literature = f"{stated.literature} ({stated.source})" if stated.literature else ""
-    return [stated.sentence + " \\*" * stated.primary, *cells, literature]
+    return [hypothesis(stated), *cells, literature]
+
+
+def hypothesis(stated: Stated | Finding) -> str:
+    """Its sentence, with a star where it is primary."""
+    return stated.sentence + " \\*" * stated.primary
+
+
+def word(outcome: str, more: str) -> str:
+    """An outcome or NOT_RUN and what follows it, with its sign."""
+    return f"{SIGNS[outcome]} {outcome}{more}"
 
 
 def put(text: str, groups: Sequence[Group]) -> str:
