@@ -27,7 +27,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests pa
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report map cost signs overview repeated publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report archive restore map cost signs overview repeated publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -41,6 +41,14 @@ NICE ?= 19
 evidence evidence-report: $(VENV)/.installed
 	nice -n $(NICE) $(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) --pack $(PACK) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
+
+# What the finished runs of `make evidence` measured, a small file each, for git: `make restore` puts
+# them back on any machine, where `make evidence` goes on and `make evidence-report` reports.
+EVIDENCE = $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
+archive: $(VENV)/.installed
+	$(BIN)/resinc archive runs/evidence-$(EVIDENCE) --to experiments/records/$(EVIDENCE)
+restore: $(VENV)/.installed
+	$(BIN)/resinc restore experiments/records/$(EVIDENCE) --root runs/evidence-$(EVIDENCE)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
 # it goes on; `make evidence` shares its runs.

@@ -147,6 +147,16 @@ COMMANDS = {
         sweep_commands.run_publish,
         sweep_options.add_publish,
     ),
+    "archive": Command(
+        "Keep what finished runs measured, a small file each; weights are left out.",
+        sweep_commands.run_archive,
+        sweep_options.add_archive,
+    ),
+    "restore": Command(
+        "Put archived runs back, where sweeps and reports count them as done.",
+        sweep_commands.run_restore,
+        sweep_options.add_restore,
+    ),
     "data": Command(
         "List the data sets, or prepare one.", commands.run_data_list, options.add_data
     ),

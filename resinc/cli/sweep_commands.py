@@ -224,3 +224,41 @@ def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
         print(f"published {show(path)}")
     _tell_readme(args.readme)
     return 0
+
+
+def run_archive(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.runs.fault import fault_of
+    from resinc.runs.record import write_record
+    from resinc.runs.status import FOR_GOOD, CellState, state_of
+    from resinc.runs.sweep import read_folder
+
+    folder = read_folder(args.root)
+    names = [*folder.names, *folder.left_over]  # Of several sweeps that share it, too.
+    states = {name: state_of(args.root / name) for name in names}
+    ended = [name for name, state in states.items() if state in FOR_GOOD]
+    written = sum(write_record(args.root / name, args.to) for name in ended)
+    there, left = len(ended) - written, len(names) - len(ended)
+    known = f", {_were(there)} there before" if there else ""
+    unfinished = f"; {left} {'has' if left == 1 else 'have'} not ended" if left else ""
+    print(f"archived {written} of {len(names)} runs in {show(args.to)}{known}{unfinished}")
+    unreadable = [name for name, state in states.items() if state == CellState.UNREADABLE]
+    for name in unreadable:
+        print(f"resinc: {name} cannot be read: {fault_of(args.root / name)}", file=sys.stderr)
+    return int(bool(unreadable))
+
+
+def run_restore(args: argparse.Namespace, rest: list[str]) -> int:
+    from resinc.runs.record import SUFFIX, restore
+
+    records = sorted(args.records.glob(f"*{SUFFIX}"))
+    if not records:
+        raise InputError(f"nothing to restore in {show(args.records)}: no *{SUFFIX} lies in it")
+    put_back = sum(restore(record, args.root) for record in records)
+    there = len(records) - put_back
+    known = f"; {_were(there)} there before, and left alone" if there else ""
+    print(f"restored {put_back} of {len(records)} runs in {show(args.root)}{known}")
+    return 0
+
+
+def _were(count: int) -> str:
+    return f"{count} {'was' if count == 1 else 'were'}"

@@ -1,4 +1,4 @@
-"""The options of the commands about many runs: sweep, status, report, overview, publish."""
+"""The options of the commands about many runs: sweep, status, report, publish, archive, ..."""
 
 import argparse
 
@@ -152,6 +152,16 @@ def add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("results", nargs="+", type=path, help="folders that `report` wrote")
     command.add_argument("--to", required=True, type=path, help="folder of the published results")
     _add_readme(command)
+
+
+def add_archive(command: argparse.ArgumentParser) -> None:
+    command.add_argument("root", type=path, help="folder of a sweep")
+    command.add_argument("--to", required=True, type=path, help="folder that takes a file per run")
+
+
+def add_restore(command: argparse.ArgumentParser) -> None:
+    command.add_argument("records", type=path, help="folder that `archive` wrote")
+    command.add_argument("--root", required=True, type=path, help="folder of the sweep")
 
 
 def _add_readme(command: argparse.ArgumentParser) -> None:
