@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.exit_status import exit_status
 from experiments.questions import QUESTIONS
 from experiments.recipes import RECIPES
 from resinc import config as config_lib
 from resinc import report
 from resinc.errors import InputError
+from resinc.exit_status import exit_status
 from resinc.file_paths import show
 from resinc.launch.cell import Cell
 from resinc.launch.experiment import load_experiment

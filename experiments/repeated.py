@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.exit_status import exit_status
 from experiments.questions import QUESTIONS
 from resinc.errors import InputError
+from resinc.exit_status import exit_status
 from resinc.report.archive import Result, read_results
 from resinc.report.matrix import Found, matrix
 from resinc.report.matrix_markdown import hypothesis, word

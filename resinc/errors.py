@@ -28,7 +28,7 @@ _NO_MEMORY = "RESOURCE_EXHAUSTED: Out of memory"
 def outside_sentence(error: BaseException) -> str:
     """`outside_cause` with what was noted on the way; "" likewise."""
     cause = outside_cause(error)
-    return "; ".join([f"resinc: {cause}", *getattr(error, "__notes__", ())]) if cause else ""
+    return "; ".join([cause, *getattr(error, "__notes__", ())]) if cause else ""
 
 
 def outside_cause(error: BaseException) -> str:

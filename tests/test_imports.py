@@ -13,6 +13,7 @@ LEAVES = {"resinc.errors", "resinc.file_paths", "resinc.registry"}
 SCHEMA = LEAVES | {"resinc.assignment", "resinc.fields"}
 EVERYWHERE = SCHEMA | {"resinc.config", "resinc.duration", "resinc.output", "resinc.zoo"}
 EVERYWHERE |= {"resinc.cache", "resinc.cores", "resinc.malloc", "resinc.stop_signals"}
+EVERYWHERE |= {"resinc.exit_status"}
 # Beside itself, what a folder or top-level module of resinc may import from resinc. `resinc` alone
 # is the package with its version.
 ALLOWED = {
@@ -21,6 +22,7 @@ ALLOWED = {
     "output": set(),
     "stop_signals": set(),
     "errors": set(),
+    "exit_status": {"resinc.errors", "resinc.output"},
     "cores": set(),
     "malloc": set(),
     "cache": {"resinc.cores"},

@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 
 from experiments.benchmarks.harness import ROOT, Results, read
 from experiments.benchmarks.table import markdown
+from resinc.exit_status import exit_status
 
 # Those that others wait for first; the longest last.
 NAMES = (
@@ -14,7 +16,7 @@ NAMES = (
 )
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "bench")
@@ -27,7 +29,8 @@ def main() -> None:
         module.run(Results(args.out, name), args.quick)
     lines = [line for name in NAMES for line in read(args.out / f"{name}.jsonl")]
     print("\n" + markdown(lines))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_status("bench", main))

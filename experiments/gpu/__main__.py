@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    from experiments.exit_status import exit_status
+    from resinc.exit_status import exit_status
 
     return exit_status(
         f"experiments.gpu {argv[0]}",

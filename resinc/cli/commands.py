@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from resinc.cli.jax_start import prepare_jax
 from resinc.errors import InputError
+from resinc.exit_status import EXIT_INPUT
 from resinc.file_paths import show
 from resinc.runs.status import EXIT_DIVERGED
 from resinc.xla import add_flag
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
     from resinc.train.recording.outcome import Outcome
-
-EXIT_INPUT = 2
 
 
 def run_train(args: argparse.Namespace, overrides: list[str]) -> int:

@@ -4,18 +4,14 @@ Heavy imports wait until a subcommand needs them, so that `--help` answers at on
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
 from resinc.cli import commands, options, sweep_commands, sweep_options
-from resinc.errors import InputError, outside_sentence
+from resinc.errors import InputError
+from resinc.exit_status import exit_status
 from resinc.file_paths import check_current_folder
 from resinc.malloc import restart_with_malloc_settings
-from resinc.output import surviving_output
-
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 CONFIG_HELP = """\
 A config is a recipe file, its arguments after a colon, and any field changed by its dotted name:
@@ -29,26 +25,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 the machine failed it (a full disk), 2 a mistake in the input, either in one sentence
     on stderr, 3 diverged, 128 + n stopped by signal n after saving.
     """
-    with surviving_output():
-        try:
-            check_current_folder()
-            args, rest = make_parser().parse_known_args(argv)
-            if argv is None and args.at_length:  # Else this process is not the command's alone.
-                restart_with_malloc_settings()
-            if rest and not args.takes_config:
-                raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
-            return args.run(args, rest)
-        except InputError as error:
-            print(f"resinc: {error}", file=sys.stderr)
-            return commands.EXIT_INPUT
-        except KeyboardInterrupt:
-            print("resinc: stopped by Ctrl-C", file=sys.stderr)
-            return EXIT_INTERRUPTED
-        except Exception as error:
-            if not (sentence := outside_sentence(error)):
-                raise
-            print(sentence, file=sys.stderr)
-            return EXIT_FAILED
+
+    def run() -> int:
+        check_current_folder()
+        args, rest = make_parser().parse_known_args(argv)
+        if argv is None and args.at_length:  # Else this process is not the command's alone.
+            restart_with_malloc_settings()
+        if rest and not args.takes_config:
+            raise InputError(f"unknown argument {rest[0]!r}; see `resinc --help`")
+        return args.run(args, rest)
+
+    return exit_status("resinc", run)
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from resinc.launch.experiment import load_experiment
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"questions", "recipes"}
-OTHERS = SHARED | {"__init__", "evidence", "exit_status", "repeated"}
+OTHERS = SHARED | {"__init__", "evidence", "repeated"}
 EXPERIMENTS = sorted({file.stem for file in (ROOT / "experiments").glob("*.py")} - OTHERS)
 
 

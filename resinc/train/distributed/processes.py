@@ -140,7 +140,7 @@ def ending_together(heartbeat: int) -> Iterator[None]:
         if not several():
             raise
         if sentence := outside_sentence(error):
-            print(sentence, file=sys.stderr)
+            print(f"resinc: {sentence}", file=sys.stderr)
         else:
             traceback.print_exc()
         me = f"process {jax.process_index()} ({cluster.name()})"

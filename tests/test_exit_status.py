@@ -1,9 +1,11 @@
-"""A mistake in the input is one sentence and 2, Ctrl-C is 130; all else is `main`'s own."""
+"""What the machine or the user did is one sentence and a status; all else is `main`'s own."""
+
+import errno
 
 import pytest
 
-from experiments.exit_status import exit_status
 from resinc.errors import InputError
+from resinc.exit_status import exit_status
 
 
 def raising(error):
@@ -18,9 +20,15 @@ def test_a_mistake_is_one_sentence(capsys):
     assert capsys.readouterr().err == "repeated: no result in 'x'\n"
 
 
-def test_ctrl_c_is_quiet(capsys):
+def test_a_full_disk_is_one_sentence(capsys):
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/sweep.json")
+    assert exit_status("evidence", raising(full)) == 1
+    assert capsys.readouterr().err == "evidence: No space left on device: 'runs/sweep.json'\n"
+
+
+def test_ctrl_c_is_one_sentence(capsys):
     assert exit_status("evidence", raising(KeyboardInterrupt())) == 130
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "evidence: stopped by Ctrl-C\n"
 
 
 @pytest.mark.parametrize("status", [0, 1, 143])
