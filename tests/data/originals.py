@@ -43,8 +43,8 @@ def batches(spec, sets):
         yield "test", *sets["test"]
 
 
-def tar(path, files):
-    with tarfile.open(path, "w:gz") as archive:
+def tar(path, files, mode="w:gz"):
+    with tarfile.open(path, mode) as archive:
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)

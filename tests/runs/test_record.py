@@ -1,8 +1,6 @@
 """A finished run as one small file, and back: what was measured survives, weights do not."""
 
-import io
 import json
-import tarfile
 
 import pytest
 
@@ -14,6 +12,7 @@ from resinc.runs import record
 from resinc.runs.status import CellState, state_of
 from resinc.runs.sweep import read_folder
 from tests import fabricated
+from tests.data import originals
 
 CELL = Cell("configs/digits.py", {"depth": 8}, {"seed": 0}, labels={"kind": "plain", "depth": 8})
 
@@ -24,16 +23,6 @@ def run(tmp_path):
     (workdir / "checkpoints").mkdir()
     (workdir / "log.txt").write_text("$ resinc train")
     return workdir
-
-
-def packed(path, files):
-    """A record that somebody made by hand."""
-    with tarfile.open(path, "w:xz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
 
 
 def test_restored_run_reads_as_the_run_that_was_archived(run, tmp_path):
@@ -123,7 +112,7 @@ def test_killed_while_restoring_leaves_no_run_and_goes_on(run, tmp_path, monkeyp
     ],
 )
 def test_what_is_no_record_is_refused_in_a_sentence(tmp_path, files, reason):
-    path = packed(tmp_path / "x.tar.xz", files)
+    path = originals.tar(tmp_path / "x.tar.xz", files, "w:xz")
     with pytest.raises(InputError, match=reason):
         record.restore(path, tmp_path / "root")
     assert not (tmp_path / "root").exists()
