@@ -228,23 +228,30 @@ def run_publish(args: argparse.Namespace, rest: list[str]) -> int:
 
 def run_archive(args: argparse.Namespace, rest: list[str]) -> int:
     from resinc.runs.fault import fault_of
-    from resinc.runs.record import write_record
+    from resinc.runs.record import Kept, write_record
     from resinc.runs.status import FOR_GOOD, CellState, state_of
     from resinc.runs.sweep import read_folder
 
     folder = read_folder(args.root)
     names = [*folder.names, *folder.left_over]  # Of several sweeps that share it, too.
-    states = {name: state_of(args.root / name) for name in names}
-    ended = [name for name, state in states.items() if state in FOR_GOOD]
-    written = sum(write_record(args.root / name, args.to) for name in ended)
-    there, left = len(ended) - written, len(names) - len(ended)
+    written = there = unfinished = 0
+    left_out = []
+    for name in names:
+        state = state_of(args.root / name)
+        if state == CellState.UNREADABLE:
+            left_out.append(f"{name} cannot be read: {fault_of(args.root / name)}")
+        elif state not in FOR_GOOD:
+            unfinished += 1
+        elif (kept := write_record(args.root / name, args.to)) == Kept.OTHER:
+            left_out.append(f"{name} is the name of another run in {show(args.to)}, which stays")
+        else:
+            written, there = written + (kept == Kept.WRITTEN), there + (kept == Kept.THERE)
     known = f", {_were(there)} there before" if there else ""
-    unfinished = f"; {left} {'has' if left == 1 else 'have'} not ended" if left else ""
-    print(f"archived {written} of {len(names)} runs in {show(args.to)}{known}{unfinished}")
-    unreadable = [name for name, state in states.items() if state == CellState.UNREADABLE]
-    for name in unreadable:
-        print(f"resinc: {name} cannot be read: {fault_of(args.root / name)}", file=sys.stderr)
-    return int(bool(unreadable))
+    left = f"; {unfinished} {'has' if unfinished == 1 else 'have'} not ended" if unfinished else ""
+    print(f"archived {written} of {len(names)} runs in {show(args.to)}{known}{left}")
+    for why in left_out:
+        print(f"resinc: {why}", file=sys.stderr)
+    return int(bool(left_out))
 
 
 def run_restore(args: argparse.Namespace, rest: list[str]) -> int:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import tarfile
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -41,7 +42,15 @@ _PARTS = ".restored-in-part"  # Nothing in it counts as a run.
 _MACHINE = ("host", "job")  # Fields of a start that mean nothing elsewhere.
 
 
-def write_record(workdir: Path, to: Path) -> bool:
+class Kept(StrEnum):
+    """What became of a record that was to be written."""
+
+    WRITTEN = "written"
+    THERE = "there"  # Before, the same to the byte.
+    OTHER = "other"  # There is the record of another run of this name, and stays.
+
+
+def write_record(workdir: Path, to: Path) -> Kept:
     """Write the record of a run that has ended; the same run gives the same bytes.
 
     Hosts are left out, and of the absolute paths in commands all but the last two names: what is
@@ -51,25 +60,18 @@ def write_record(workdir: Path, to: Path) -> bool:
       workdir: of a run in one of the states FOR_GOOD.
       to: folder that takes the record, named after the run.
 
-    Returns:
-      False where it was there already, the same to the byte.
-
     Raises:
-      InputError: there is another run of this name, or `to` cannot be written.
+      InputError: `to` cannot be written.
     """
     path = to / (workdir.name + SUFFIX)
     content = _content(workdir)
     with writing(path):
         to.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            if path.read_bytes() == content:
-                return False
-            raise InputError(
-                f"{show(path)} is the record of another run of this name: give another folder"
-            )
+            return Kept.THERE if path.read_bytes() == content else Kept.OTHER
     with written(path) as part:
         part.write_bytes(content)
-    return True
+    return Kept.WRITTEN
 
 
 def restore(record: Path, root: Path) -> bool:

@@ -9,6 +9,7 @@ from resinc.errors import InputError
 from resinc.launch.cell import Cell
 from resinc.report import read_sweep
 from resinc.runs import record
+from resinc.runs.record import Kept
 from resinc.runs.status import CellState, state_of
 from resinc.runs.sweep import read_folder
 from tests import fabricated
@@ -27,7 +28,7 @@ def run(tmp_path):
 
 def test_restored_run_reads_as_the_run_that_was_archived(run, tmp_path):
     kept, root = tmp_path / "kept", tmp_path / "elsewhere"
-    assert record.write_record(run, kept)
+    assert record.write_record(run, kept) == Kept.WRITTEN
     assert record.restore(kept / f"{run.name}.tar.xz", root)
     assert read_sweep(root).rows == read_sweep(run.parent).rows
     assert state_of(root / run.name) == CellState.DONE
@@ -40,20 +41,24 @@ def test_same_run_gives_the_same_bytes_also_from_where_it_was_restored(run, tmp_
     kept = tmp_path / "kept"
     record.write_record(run, kept)
     content = (kept / f"{run.name}.tar.xz").read_bytes()
-    assert not record.write_record(run, kept)
+    assert record.write_record(run, kept) == Kept.THERE
     record.restore(kept / f"{run.name}.tar.xz", tmp_path / "elsewhere")
     record.write_record(tmp_path / "elsewhere" / run.name, tmp_path / "again")
     assert (tmp_path / "again" / f"{run.name}.tar.xz").read_bytes() == content
 
 
-def test_another_run_of_the_name_is_not_overwritten(run, tmp_path):
-    kept = tmp_path / "kept"
+def test_another_run_of_the_name_is_not_overwritten_and_the_others_are_kept(run, tmp_path, capsys):
+    kept, other = tmp_path / "kept", Cell("configs/digits.py", {"depth": 20})
     record.write_record(run, kept)
     before = (kept / f"{run.name}.tar.xz").read_bytes()
     (run / "metrics.jsonl").write_text("")
-    with pytest.raises(InputError, match="is the record of another run of this name"):
-        record.write_record(run, kept)
+    fabricated.run(run.parent, other)
+    assert cli.main(["archive", str(run.parent), "--to", str(kept)]) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("archived 1 of 2 runs")
+    assert f"{run.name} is the name of another run in {str(kept)!r}, which stays" in told.err
     assert (kept / f"{run.name}.tar.xz").read_bytes() == before
+    assert (kept / f"{other.name}.tar.xz").exists()
 
 
 def test_a_record_names_no_machine(run, tmp_path):
