@@ -11,9 +11,12 @@ from experiments.evidence import STAGES, plan_of, with_what_they_wait_for
 from resinc.config import load
 from resinc.errors import InputError
 from resinc.launch.cell import check_cells
-from resinc.launch.sweep import Summary
+from resinc.launch.sweep import Summary, check_configs
+from resinc.report.rows import read_row
+from resinc.runs.record import restore
 from tests import fabricated
 
+RECORDS = Path(evidence.__file__).parent / "records"
 DATASETS = pytest.mark.parametrize("dataset", STAGES)
 
 
@@ -48,6 +51,24 @@ def test_cells_of_one_name_are_the_same_in_every_experiment(dataset, plans):
             common += cell.name in known
             assert known.setdefault(cell.name, cell) == cell
     assert common > 30
+
+
+@pytest.mark.parametrize("kept", sorted(path.name for path in RECORDS.iterdir()))
+def test_committed_records_are_of_clean_commits_and_of_the_runs_that_are_planned(kept, tmp_path):
+    dataset, *steps = kept.removesuffix("-steps").split("-")
+    settings = {"dataset": dataset, **({"steps": int(steps[0])} if steps else {})}
+    plans = [plan_of(stage.experiment, tmp_path, settings) for stage in STAGES[dataset]]
+    planned = {cell.name: cell for plan in plans for cell in plan.cells}
+    records = sorted((RECORDS / kept).iterdir())
+    assert records
+    for path in records:
+        assert restore(path, tmp_path)
+    rows = [read_row(folder) for folder in sorted(tmp_path.iterdir())]
+    check_configs([planned[row.name] for row in rows], tmp_path)
+    for row in rows:
+        assert row.labels == planned[row.name].labels
+        starts = row.provenance["starts"]
+        assert all(start["git_commit"] and not start["git_dirty"] for start in starts)
 
 
 def test_reports_are_written_of_what_has_begun_alone(tmp_path, plans):
