@@ -13,7 +13,8 @@ WORKERS ?= 0
 # Runs that one process trains in one program, where they differ in seed, split and rate alone: a
 # third of the processor time where compiling is most of it; of long runs it wins nothing on a CPU.
 PACK ?= $(if $(filter digits,$(DATASET)),8,1)
-NAME := curves-$(DATASET)$(if $(STEPS),-$(STEPS)-steps)
+SUFFIX := $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
+NAME := curves-$(SUFFIX)
 ROOT ?= runs/$(NAME)
 # Results of one's own lie where git does not look; `make publish` alone changes the committed ones.
 RESULTS ?= runs/results
@@ -44,11 +45,10 @@ evidence evidence-report: $(VENV)/.installed
 
 # What the finished runs of `make evidence` measured, a small file each, for git: `make restore` puts
 # them back on any machine, where `make evidence` goes on and `make evidence-report` reports.
-EVIDENCE = $(DATASET)$(if $(STEPS),-$(STEPS)-steps)
 archive: $(VENV)/.installed
-	$(BIN)/resinc archive runs/evidence-$(EVIDENCE) --to experiments/records/$(EVIDENCE)
+	$(BIN)/resinc archive runs/evidence-$(SUFFIX) --to experiments/records/$(SUFFIX)
 restore: $(VENV)/.installed
-	$(BIN)/resinc restore experiments/records/$(EVIDENCE) --root runs/evidence-$(EVIDENCE)
+	$(BIN)/resinc restore experiments/records/$(SUFFIX) --root runs/evidence-$(SUFFIX)
 
 # The map: every depth and learning rate on the digits, plain and residual. Killed and typed again,
 # it goes on; `make evidence` shares its runs.

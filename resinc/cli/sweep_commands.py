@@ -8,6 +8,7 @@ import dataclasses
 import os
 import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -234,21 +235,24 @@ def run_archive(args: argparse.Namespace, rest: list[str]) -> int:
 
     folder = read_folder(args.root)
     names = [*folder.names, *folder.left_over]  # Of several sweeps that share it, too.
-    written = there = unfinished = 0
+    count: Counter[Kept | None] = Counter()  # None: of runs that have not ended.
     left_out = []
     for name in names:
         state = state_of(args.root / name)
         if state == CellState.UNREADABLE:
             left_out.append(f"{name} cannot be read: {fault_of(args.root / name)}")
         elif state not in FOR_GOOD:
-            unfinished += 1
-        elif (kept := write_record(args.root / name, args.to)) == Kept.OTHER:
-            left_out.append(f"{name} is the name of another run in {show(args.to)}, which stays")
+            count[None] += 1
         else:
-            written, there = written + (kept == Kept.WRITTEN), there + (kept == Kept.THERE)
+            kept = write_record(args.root / name, args.to)
+            count[kept] += 1
+            if kept == Kept.OTHER:
+                why = f"is the name of another run in {show(args.to)}, which stays"
+                left_out.append(f"{name} {why}")
+    there, unfinished = count[Kept.THERE], count[None]
     known = f", {_were(there)} there before" if there else ""
     left = f"; {unfinished} {'has' if unfinished == 1 else 'have'} not ended" if unfinished else ""
-    print(f"archived {written} of {len(names)} runs in {show(args.to)}{known}{left}")
+    print(f"archived {count[Kept.WRITTEN]} of {len(names)} runs in {show(args.to)}{known}{left}")
     for why in left_out:
         print(f"resinc: {why}", file=sys.stderr)
     return int(bool(left_out))

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 
+def json_text(value: Any) -> str:
+    """Of a file: the same value gives the same text."""
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """As `write_text`."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_text(path, json_text(value))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -36,7 +41,7 @@ def overwrite_json(path: Path, value: Any) -> None:
     Not whole or not at all: for a file that, damaged, counts as absent.
     """
     with path.open("r+", encoding="utf-8") as file:
-        file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+        file.write(json_text(value))
         file.truncate()
 
 

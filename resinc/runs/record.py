@@ -4,6 +4,7 @@ Such files outlive the machine that trained and fit into git. Put back into the 
 on this machine or another, the run counts as done there, and reports read of it what they did.
 """
 
+import contextlib
 import io
 import json
 import lzma
@@ -19,7 +20,7 @@ from typing import Any
 from resinc.errors import InputError
 from resinc.file_paths import show, writing, written
 from resinc.runs import folder
-from resinc.runs.files import parse_object, sync_tree
+from resinc.runs.files import json_text, parse_object, sync_tree
 from resinc.runs.provenance import read_origin
 from resinc.runs.status import FOR_GOOD
 
@@ -37,7 +38,6 @@ FILES = (
     folder.TIMING,
     folder.UNUSABLE,
 )
-_NEEDED = (folder.CONFIG, folder.STATUS)
 _PARTS = ".restored-in-part"  # Nothing in it counts as a run.
 _MACHINE = ("host", "job")  # Fields of a start that mean nothing elsewhere.
 
@@ -95,6 +95,9 @@ def restore(record: Path, root: Path) -> bool:
             (part / name).write_bytes(content)
         sync_tree(part)
         os.replace(part, workdir)
+    with contextlib.suppress(
+        OSError
+    ):  # Another run lies there still, of an attempt that was killed.
         part.parent.rmdir()
     return True
 
@@ -145,12 +148,12 @@ def _content(workdir: Path) -> bytes:
 def _published(workdir: Path, name: str) -> bytes:
     """What a record holds of a file."""
     if name == folder.PROVENANCE:
-        return _json(_anywhere(read_origin(workdir)))
+        return json_text(_anywhere(read_origin(workdir))).encode()
     if name == folder.CONFIG:
         config = parse_object(workdir / name)
         if isinstance(config.get("data"), dict):
             config["data"] = {**config["data"], "dir": ""}
-        return _json(config)
+        return json_text(config).encode()
     return (workdir / name).read_bytes()
 
 
@@ -177,7 +180,3 @@ def _short(word: str) -> str:
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     path = PurePath(value)
     return option + equals + "/".join(path.parts[1:][-2:]) if path.is_absolute() else word
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()

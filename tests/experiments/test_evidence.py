@@ -23,12 +23,12 @@ DATASETS = pytest.mark.parametrize("dataset", STAGES)
 @pytest.fixture(scope="module")
 def plans():
     """dataset -> experiment -> its plan."""
-    return {
-        dataset: {
-            s.experiment: plan_of(s.experiment, Path("x"), {"dataset": dataset}) for s in stages
-        }
-        for dataset, stages in STAGES.items()
-    }
+    return {dataset: plans_of({"dataset": dataset}) for dataset in STAGES}
+
+
+def plans_of(settings):
+    names = {stage.experiment for stage in STAGES[settings["dataset"]]}
+    return {name: plan_of(name, Path("x"), settings) for name in sorted(names)}
 
 
 @DATASETS
@@ -57,8 +57,7 @@ def test_cells_of_one_name_are_the_same_in_every_experiment(dataset, plans):
 def test_committed_records_are_of_clean_commits_and_of_the_runs_that_are_planned(kept, tmp_path):
     dataset, *steps = kept.removesuffix("-steps").split("-")
     settings = {"dataset": dataset, **({"steps": int(steps[0])} if steps else {})}
-    plans = [plan_of(stage.experiment, tmp_path, settings) for stage in STAGES[dataset]]
-    planned = {cell.name: cell for plan in plans for cell in plan.cells}
+    planned = {cell.name: cell for p in plans_of(settings).values() for cell in p.cells}
     records = sorted((RECORDS / kept).iterdir())
     assert records
     for path in records:

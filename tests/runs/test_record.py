@@ -105,6 +105,14 @@ def test_killed_while_restoring_leaves_no_run_and_goes_on(run, tmp_path, monkeyp
     assert [entry.name for entry in root.iterdir()] == [run.name]
 
 
+def test_what_a_killed_attempt_left_of_one_run_hinders_no_other(run, tmp_path):
+    record.write_record(run, tmp_path)
+    root = tmp_path / "mine"
+    (root / record._PARTS / "another").mkdir(parents=True)
+    assert record.restore(tmp_path / f"{run.name}.tar.xz", root)
+    assert read_folder(root).names == (run.name,)
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
