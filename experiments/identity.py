@@ -24,7 +24,7 @@ from resinc.report.rules import less_than, more_than, more_than_times
 
 KINDS = ("plain", "residual")
 SHALLOW, DEEP, DEEPEST, STACK = 20, 56, 110, 20
-SEEDS, FEW = 5, 3  # Few: of networks of 110 layers or three rates each, where a run takes an hour.
+SEEDS, FEW = 5, 3  # Few: of networks of 110 layers or all rates each, where a run takes an hour.
 
 PLAIN_20, RESIDUAL_20 = (arm(kind, SHALLOW) for kind in KINDS)
 PLAIN_56, RESIDUAL_56 = (arm(kind, DEEP) for kind in KINDS)

@@ -96,8 +96,8 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
     words = ["--dataset=cifar10", "--seeds=1", "--steps=600", f"--runs={tmp_path}"]
     assert evidence.main(words) == 128 + signal.SIGTERM
     root = "evidence-cifar10-600-steps"
-    # 5 networks at the start, with two seeds; then 2 in their first steps, and 2 times 3 pilots.
-    assert begun == [("gradient", root, 5 * 2), ("gradient", root, 2 * 2 + 6)]
+    # 5 networks at the start, with two seeds; then 2 in their first steps, and 2 times 4 pilots.
+    assert begun == [("gradient", root, 5 * 2), ("gradient", root, 2 * 2 + 8)]
 
 
 def test_where_every_run_of_a_stage_fails_no_other_is_begun(tmp_path, monkeypatch):
