@@ -28,7 +28,7 @@ PARITY := "torch==2.13.0" "keras>=3.12" flatbuffers h5py safetensors requests pa
 # Asks for torchvision, which none of the networks compared needs.
 PARITY_ALONE := "pytorchcv==0.0.74"
 
-.PHONY: curves evidence evidence-report archive restore map cost signs overview repeated publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu carry lint clean
+.PHONY: curves evidence evidence-report archive restore map cost signs overview repeated publish test test-all crash imagenet-like parity peers bench bench-gpu curves-gpu evidence-gpu carry lint clean
 
 # A quick look: error against depth, plain and residual. Killed and typed again, it goes on.
 curves: $(VENV)/.installed
@@ -130,6 +130,12 @@ bench-gpu:
 # The figure of He et al. 2015 by their whole protocol on CIFAR-10, SEEDS of a network in one program.
 curves-gpu:
 	$(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--dir $(DATA))
+
+# Every experiment on CIFAR-10 by short runs, SHARE of them at a time on GPU 0.
+SHARE ?= 0,0,0,0,0,0,0,0,0,0
+evidence-gpu:
+	$(if $(DATA),TFDS_DATA_DIR=$(DATA)) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \
+		--steps-per-call 100
 
 # What a bare machine lacks, into build/gpu, where there is pip and CIFAR-10 (DATA: its directory).
 carry: $(VENV)/.installed

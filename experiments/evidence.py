@@ -26,6 +26,7 @@ from resinc.exit_status import exit_status
 from resinc.file_paths import show
 from resinc.launch.cell import Cell
 from resinc.launch.experiment import load_experiment
+from resinc.launch.local import read_devices
 from resinc.launch.sweep import run_sweep
 from resinc.report import Report, Row, overview
 from resinc.report.rows import read_row
@@ -137,6 +138,16 @@ def with_what_they_wait_for(chosen: Iterable[Cell], cells: Sequence[Cell]) -> li
     return [cell for cell in cells if cell.name in needed]
 
 
+def cells_of(stages: Iterable[Stage], plans: Mapping[str, Plan]) -> list[Cell]:
+    """What stages run, each cell once, in their order."""
+    found: dict[str, Cell] = {}
+    for name, only in stages:
+        cells = plans[name].cells
+        for cell in with_what_they_wait_for([c for c in cells if only(c.labels)], cells):
+            found.setdefault(cell.name, cell)
+    return list(found.values())
+
+
 def rows_of(cells: Sequence[Cell], root: Path) -> list[Row]:
     """The runs of these cells, begun or not, whatever else lies in the folder."""
     return [
@@ -212,21 +223,25 @@ def run_stages(
       stages: in their order.
       plans: by the names of their experiments.
       folders: of runs and reports.
-      args: `workers`, `pack` and `steps_per_call`, as they were typed.
+      args: `merge`, `workers`, `devices`, `pack` and `steps_per_call`, as they were typed.
       over: set once no further stage may begin.
     """
     failed = False
-    for name, only in stages:
+    for first in range(0, len(stages), args.merge):
         if over.is_set():
             break
-        cells = plans[name].cells
-        chosen = with_what_they_wait_for([c for c in cells if only(c.labels)], cells)
+        merged = stages[first : first + args.merge]
+        chosen, names = cells_of(merged, plans), dict.fromkeys(name for name, _ in merged)
         if args.steps_per_call:  # Which changes no number, and no folder.
             more = {"steps_per_call": args.steps_per_call}
             chosen = [replace(cell, shared={**cell.shared, **more}) for cell in chosen]
+        name = merged[0].experiment
         about = {"command": plans[name].command, "experiment": name}
-        summary = run_sweep(chosen, folders.root, args.workers, about=about, pack=args.pack)
-        write_report(plans[name], folders)
+        summary = run_sweep(
+            chosen, folders.root, args.workers, args.devices, about=about, pack=args.pack
+        )
+        for name in names:
+            write_report(plans[name], folders)
         if summary.stopped_by and not over.is_set():
             return summary.exit_code
         failed |= bool(summary.failed or summary.unreadable)
@@ -244,13 +259,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, help="fewer than 5 decide nothing")
     parser.add_argument("--steps", type=int, help="updates of a run (default: the recipe's)")
     parser.add_argument("--workers", type=int, default=0, help="runs at a time")
+    parser.add_argument("--devices", help="of CUDA, as of `resinc sweep`: 0,0,1 for three runs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of everything")
     parser.add_argument("--report", action="store_true", help="train nothing, report what is there")
     parser.add_argument("--only", default="", metavar="NAME", help="one of the experiments")
     parser.add_argument("--pack", type=int, default=1, help="runs in one program, see docs/runs.md")
+    parser.add_argument(
+        "--merge",
+        type=int,
+        default=1,
+        metavar="N",
+        help="stages at a time: of many workers none waits for the last run of each",
+    )
     parser.add_argument("--steps-per-call", type=int, help="of the compiled program")
     parser.add_argument("--limit-seconds", type=float, help="after which all is saved and it ends")
     args = parser.parse_args(argv)
+    if args.merge < 1:
+        raise InputError(f"merge {args.merge}: at least 1 stage runs at a time")
+    args.devices = read_devices(args.devices) if args.devices is not None else None
 
     steps = f"-{args.steps}-steps" if args.steps else ""
     folders = Folders(args.runs, f"{args.dataset}{steps}")

@@ -9,6 +9,7 @@ from experiments.gpu.packages import missing, use_carried
 WORK = {
     "bench": "experiments.benchmarks.gpu",
     "curves": "experiments.gpu.curves",
+    "evidence": "experiments.gpu.evidence",
     "carry": "experiments.gpu.carry",
 }
 

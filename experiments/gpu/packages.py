@@ -20,7 +20,8 @@ NEEDED = {
     "tensorboardX": "tensorboardX",
     "yaml": "PyYAML",
 }
-NEEDED_FOR = {"curves": {"matplotlib": "matplotlib"}}  # Reports are drawn where runs end.
+DRAWN = {"matplotlib": "matplotlib"}  # Reports are drawn where runs end.
+NEEDED_FOR = {"curves": DRAWN, "evidence": DRAWN}
 # Of pure Python, so that they need no machine of their own kind.
 PACKED = ("ml-collections", "tensorboardX")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from resinc.errors import InputError
 from resinc.file_paths import read_path
+from resinc.launch.local import read_devices
 
 
 def path(text: str) -> Path:
@@ -16,15 +17,11 @@ def path(text: str) -> Path:
 
 
 def devices(text: str) -> tuple[str, ...]:
-    """Names of CUDA devices, each once."""
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} leaves a device out between its commas")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} names {twice[0]} more than once: a device takes one run at a time"
-        )
-    return names
+    """Names of CUDA devices, each as often as runs are to share it."""
+    try:
+        return read_devices(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

@@ -60,7 +60,9 @@ def add_sweep(command: argparse.ArgumentParser) -> None:
         "program (default: 1)",
     )
     command.add_argument(
-        "--devices", type=devices, help="GPU numbers to share out among workers, e.g. 0,1,2,3"
+        "--devices",
+        type=devices,
+        help="GPU numbers to share out among workers, e.g. 0,1,2,3; 0,0,0: three runs share GPU 0",
     )
     _add_queue(command)
 

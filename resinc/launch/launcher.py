@@ -47,7 +47,8 @@ class Request:
     Attributes:
       root: folder of the sweep, absolute; it need not exist yet.
       workers: runs at a time; 0: as many as fit.
-      devices: CUDA device ids to share out; None: those that are visible, if JAX can use them.
+      devices: CUDA device ids to share out, one that several processes share as often; None: those
+        that are visible, if JAX can use them.
       queue: what each run asks of a cluster's queue.
     """
 

@@ -103,6 +103,18 @@ def child_environment(root: Path) -> dict[str, str]:
     return with_malloc_settings(environment)  # Here, so that no cell begins itself again.
 
 
+def read_devices(text: str) -> tuple[str, ...]:
+    """ "0,1" -> ("0", "1"): what `make_slots` takes.
+
+    Raises:
+      InputError: a name is empty.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise InputError(f"{text!r} leaves a device out between its commas")
+    return names
+
+
 def visible_devices() -> tuple[str, ...]:
     """CUDA devices that JAX would use: each cell gets one, else all cells crowd onto the first."""
     plugins = ("jax_cuda13_plugin", "jax_cuda12_plugin")
@@ -134,7 +146,8 @@ def make_slots(
 
     Args:
       workers: 0 for one per device, or without devices one per CPU core.
-      devices: CUDA device ids, one process each; none: CPU, the cores shared out evenly.
+      devices: CUDA device ids, one process each; an id that is given n times has n processes, each
+        with its share of the memory. None: CPU, the cores shared out evenly.
       environment: of the children.
       tpu: the host has TPU chips, all of which one process takes.
 
@@ -156,13 +169,21 @@ def make_slots(
                 f"({', '.join(devices)}): one process per device"
             )
         used = devices[: workers or len(devices)]
-        return [Slot({**environment, "CUDA_VISIBLE_DEVICES": d}, frozenset()) for d in used]
+        return [Slot(_on_device(d, used.count(d), environment), frozenset()) for d in used]
     cores = available_cores()
     count = workers or len(cores)
     shares = [cores[i * len(cores) // count : (i + 1) * len(cores) // count] for i in range(count)]
     # More workers than cores: each has one core, some share it.
     shares = [share or [cores[i % len(cores)]] for i, share in enumerate(shares)]
     return [Slot(environment, frozenset(share)) for share in shares]
+
+
+def _on_device(device: str, sharing: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of one of so many processes on a CUDA device."""
+    own = {**environment, "CUDA_VISIBLE_DEVICES": device}
+    if sharing > 1:  # JAX alone takes three quarters of a device's memory when it starts.
+        own.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.9 / sharing:.3f}")
+    return own
 
 
 def _start(slot: Slot, job: Job) -> None:

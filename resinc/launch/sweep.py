@@ -75,7 +75,8 @@ def run_sweep(
       cells: the longest first; they start in this order, but see `seeds_in_turn`.
       root: folder of the sweep; created if need be.
       workers: processes at a time; 0: one per device, or without devices one per CPU core.
-      devices: CUDA device ids, one process each; None: those that are visible, if JAX can use them.
+      devices: CUDA device ids, one process each, of an id that is given n times n of them; None:
+        those that are visible, if JAX can use them.
       launcher: a key of LAUNCHERS.
       about: written to sweep.json for the report, e.g. {"command": ..., "experiment": ...}.
       pack: cells, at most, that one process trains in one program; see `launch.pack.packs`.

@@ -1,5 +1,6 @@
 """All experiments in one folder: nothing is forgotten, nothing trained twice, and it can stop."""
 
+import math
 import signal
 import time
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_reports_are_written_of_what_has_begun_alone(tmp_path, plans):
 def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch):
     begun = []
 
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         begun.append((about["experiment"], root.name, len(cells)))
         stopped_by = signal.SIGTERM if len(begun) == 2 else None
         return Summary(done=["x"], failed=["y"], stopped_by=stopped_by)
@@ -100,10 +101,34 @@ def test_stages_run_in_order_in_one_folder_until_a_signal(tmp_path, monkeypatch)
     assert begun == [("gradient", root, 5 * 2), ("gradient", root, 2 * 2 + 8)]
 
 
+def test_merged_stages_are_one_sweep_with_each_run_once(tmp_path, monkeypatch, plans):
+    begun = []
+
+    def run_sweep(cells, root, workers, devices, about, pack):
+        begun.append([cell.name for cell in cells])
+        assert devices == ("0", "0")
+        return Summary(done=["x"])
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    words = ["--dataset=cifar10", f"--runs={tmp_path}", "--devices=0,0", "--merge=4"]
+    assert evidence.main(words) == 0
+    assert len(begun) == math.ceil(len(STAGES["cifar10"]) / 4)
+    for names in begun:
+        check_cells([cell for cell in _all(plans["cifar10"]) if cell.name in names])
+        assert len(set(names)) == len(names)
+    assert set().union(*begun) == {cell.name for cell in _all(plans["cifar10"])}
+    with pytest.raises(InputError, match="merge 0: at least 1 stage runs at a time"):
+        evidence.main(["--merge=0"])
+
+
+def _all(plans):
+    return {cell.name: cell for plan in plans.values() for cell in plan.cells}.values()
+
+
 def test_where_every_run_of_a_stage_fails_no_other_is_begun(tmp_path, monkeypatch):
     stages = []
 
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         stages.append(about["experiment"])
         return Summary(failed=[cell.name for cell in cells])
 
@@ -137,7 +162,7 @@ def test_every_experiment_has_cells_that_can_start_by_the_papers_protocol():
 def test_only_one_experiment_runs_packed_and_with_steps_in_a_call(tmp_path, monkeypatch):
     begun = []
 
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         begun.append((about["experiment"], pack, {c.shared.get("steps_per_call") for c in cells}))
         return Summary(done=["x"])
 
@@ -152,7 +177,7 @@ def test_only_one_experiment_runs_packed_and_with_steps_in_a_call(tmp_path, monk
 def test_time_that_is_up_stops_a_sweep_and_begins_no_other(tmp_path, monkeypatch, capsys):
     begun = []
 
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         begun.append(about["experiment"])
         told = []
         before = signal.signal(signal.SIGTERM, lambda *_: told.append(time.monotonic()))
@@ -169,7 +194,7 @@ def test_time_that_is_up_stops_a_sweep_and_begins_no_other(tmp_path, monkeypatch
 
 
 def test_time_that_is_up_between_sweeps_ends_nothing_by_force(tmp_path, monkeypatch):
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         time.sleep(1)
         return Summary(done=["x"])
 
@@ -181,7 +206,7 @@ def test_time_that_is_up_between_sweeps_ends_nothing_by_force(tmp_path, monkeypa
 
 
 def test_a_stop_asked_for_by_somebody_else_is_told_as_such(tmp_path, monkeypatch):
-    def run_sweep(cells, root, workers, about, pack):
+    def run_sweep(cells, root, workers, devices, about, pack):
         return Summary(stopped_by=signal.SIGTERM)
 
     monkeypatch.setattr(evidence, "run_sweep", run_sweep)

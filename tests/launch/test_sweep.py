@@ -179,6 +179,16 @@ def test_each_device_is_one_process(tmp_path, monkeypatch):
         make_slots(3, ("0", "1"), {})
 
 
+def test_a_device_that_is_given_several_times_is_shared_with_its_memory():
+    shared, alone, again = make_slots(0, ("0", "1", "0"), {"A": "B"})
+    assert shared.environment == again.environment
+    fraction = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.450"}
+    assert shared.environment == {"A": "B", "CUDA_VISIBLE_DEVICES": "0"} | fraction
+    assert alone.environment == {"A": "B", "CUDA_VISIBLE_DEVICES": "1"}
+    (first, _) = make_slots(0, ("0", "0"), {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.2"})
+    assert first.environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.2"
+
+
 def test_seeds_share_one_compilation_cache_inside_the_root(tmp_path, monkeypatch):
     sweep(tmp_path, monkeypatch, "done", "done")
     caches = {runs(tmp_path, seed)[0]["cache"] for seed in range(2)}
