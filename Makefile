@@ -37,11 +37,13 @@ curves: $(VENV)/.installed
 
 # Every hypothesis on $(DATASET), in the order of value, at the lowest priority (NICE=0 at the usual
 # one): hours on the digits, days on CIFAR-10 with 2 cores. Killed and typed again, it goes on;
-# `make evidence-report` reports at any time what is there.
+# `make evidence-report` reports at any time what is there. ONLY=degradation WHERE=depth=56 chooses
+# an experiment and a label of its runs.
 NICE ?= 19
+CHOSEN = $(if $(ONLY),--only $(ONLY)) $(if $(WHERE),--where $(WHERE))
 evidence evidence-report: $(VENV)/.installed
 	nice -n $(NICE) $(BIN)/python -m experiments.evidence --dataset $(DATASET) --workers $(WORKERS) --pack $(PACK) $(if $(SEEDS),--seeds $(SEEDS)) \
-		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report)
+		$(if $(STEPS),--steps $(STEPS)) $(if $(findstring report,$@),--report) $(CHOSEN)
 
 # What the finished runs of `make evidence` measured, a small file each, for git: `make restore` puts
 # them back on any machine, where `make evidence` goes on and `make evidence-report` reports.
@@ -135,7 +137,7 @@ curves-gpu:
 SHARE ?= 0,0,0,0,0,0,0,0,0,0
 evidence-gpu:
 	$(if $(DATA),TFDS_DATA_DIR=$(DATA)) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \
-		--steps-per-call 100
+		--steps-per-call 100 $(CHOSEN)
 
 # What a bare machine lacks, into build/gpu, where there is pip and CIFAR-10 (DATA: its directory).
 carry: $(VENV)/.installed

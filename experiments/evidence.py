@@ -138,12 +138,25 @@ def with_what_they_wait_for(chosen: Iterable[Cell], cells: Sequence[Cell]) -> li
     return [cell for cell in cells if cell.name in needed]
 
 
-def cells_of(stages: Iterable[Stage], plans: Mapping[str, Plan]) -> list[Cell]:
-    """What stages run, each cell once, in their order."""
+def cells_of(stages: Iterable[Stage], plans: Mapping[str, Plan], where: str = "") -> list[Cell]:
+    """What stages run, each cell once, in their order.
+
+    Args:
+      stages: of the plans.
+      plans: by the names of their experiments.
+      where: a label that they have, or LABEL=VALUE; "": all.
+    """
+    label, equals, value = where.partition("=")
+
+    def wanted(labels: Labels) -> bool:
+        there = not where or label in labels
+        return there and (not equals or str(labels[label]) == value)
+
     found: dict[str, Cell] = {}
     for name, only in stages:
         cells = plans[name].cells
-        for cell in with_what_they_wait_for([c for c in cells if only(c.labels)], cells):
+        chosen = [cell for cell in cells if only(cell.labels) and wanted(cell.labels)]
+        for cell in with_what_they_wait_for(chosen, cells):
             found.setdefault(cell.name, cell)
     return list(found.values())
 
@@ -223,7 +236,7 @@ def run_stages(
       stages: in their order.
       plans: by the names of their experiments.
       folders: of runs and reports.
-      args: `merge`, `workers`, `devices`, `pack` and `steps_per_call`, as they were typed.
+      args: `merge`, `where`, `workers`, `devices`, `pack` and `steps_per_call`, as they were typed.
       over: set once no further stage may begin.
     """
     failed = False
@@ -231,7 +244,10 @@ def run_stages(
         if over.is_set():
             break
         merged = stages[first : first + args.merge]
-        chosen, names = cells_of(merged, plans), dict.fromkeys(name for name, _ in merged)
+        names = dict.fromkeys(name for name, _ in merged)
+        chosen = cells_of(merged, plans, args.where)
+        if not chosen:
+            continue
         if args.steps_per_call:  # Which changes no number, and no folder.
             more = {"steps_per_call": args.steps_per_call}
             chosen = [replace(cell, shared={**cell.shared, **more}) for cell in chosen]
@@ -263,6 +279,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of everything")
     parser.add_argument("--report", action="store_true", help="train nothing, report what is there")
     parser.add_argument("--only", default="", metavar="NAME", help="one of the experiments")
+    parser.add_argument(
+        "--where", default="", metavar="LABEL[=VALUE]", help="of runs: early, depth=56, kind=plain"
+    )
     parser.add_argument("--pack", type=int, default=1, help="runs in one program, see docs/runs.md")
     parser.add_argument(
         "--merge",
@@ -287,6 +306,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         named = ", ".join(dict.fromkeys(stage.experiment for stage in STAGES[args.dataset]))
         raise InputError(f"no experiment {args.only!r} on {args.dataset}: there are {named}")
     plans = {name: plan_of(name, folders.root, settings) for name, _ in stages}
+    if not cells_of(stages, plans, args.where):
+        raise InputError(f"no run on {args.dataset} has the label {args.where!r}")
     if args.report:
         for name in plans:
             write_report(plans[name], folders)

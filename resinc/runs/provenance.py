@@ -64,7 +64,7 @@ def versions() -> dict[str, str]:
 
 def commit() -> str:
     """Of the checkout that this file lies in, or that it was copied from; else empty."""
-    return _git("rev-parse", "HEAD") or _recorded("commit")
+    return _record().get("commit") or _git("rev-parse", "HEAD")
 
 
 def is_dirty() -> bool:
@@ -72,24 +72,35 @@ def is_dirty() -> bool:
 
     Results that were written meanwhile, tracked too, change no run.
     """
-    if record := _recorded("code"):
-        return _recorded("dirty") != "no" or record != _code_hash()
-    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE))
+    if record := _record():
+        return record.get("dirty") != "no" or record.get("code") != _code_hash()
+    return _is_changed()
 
 
 def write_commit(path: Path) -> None:
     """Store what git says of this checkout, for a copy of it that git does not know."""
-    dirty = "yes" if is_dirty() or not commit() else "no"
-    write_json(path, {"commit": commit(), "dirty": dirty, "code": _code_hash()})
+    known = _git("rev-parse", "HEAD")
+    dirty = "yes" if _is_changed() or not known else "no"
+    write_json(path, {"commit": known, "dirty": dirty, "code": _code_hash()})
 
 
-def _recorded(name: str) -> str:
-    """Of the file that RECORD names, where git knows nothing; else ""."""
+def _is_changed() -> bool:
+    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE))
+
+
+def _record() -> dict[str, str]:
+    """What the file that RECORD names says of this code; {} where git knows better.
+
+    A copy may lie inside of another repository, or have an older commit checked out than the one
+    whose files it was given: git then speaks of that. So a record of just this code wins.
+    """
     path = os.environ.get(RECORD, "")
-    if not path or _git("rev-parse", "HEAD"):
-        return ""
-    value = read_object(Path(path)).get(name)
-    return value if isinstance(value, str) else ""
+    if not path:
+        return {}
+    record = read_object(Path(path))
+    if record.get("code") != _code_hash() and _git("rev-parse", "HEAD"):
+        return {}
+    return {name: value for name, value in record.items() if isinstance(value, str)}
 
 
 def _code_hash() -> str:

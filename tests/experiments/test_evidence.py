@@ -121,6 +121,25 @@ def test_merged_stages_are_one_sweep_with_each_run_once(tmp_path, monkeypatch, p
         evidence.main(["--merge=0"])
 
 
+@pytest.mark.parametrize(
+    ("only", "where", "count"),
+    [("gradient", "early", 2 * (10 + 4)), ("degradation", "depth=56", 2 * (5 + 4))],
+)
+def test_a_label_chooses_runs_with_what_they_wait_for(only, where, count, tmp_path, monkeypatch):
+    begun = set()
+
+    def run_sweep(cells, root, workers, devices, about, pack):
+        begun.update(cell.name for cell in cells)
+        return Summary(done=["x"])
+
+    monkeypatch.setattr(evidence, "run_sweep", run_sweep)
+    words = ["--dataset=cifar10", f"--runs={tmp_path}", f"--only={only}", f"--where={where}"]
+    assert evidence.main(words) == 0
+    assert len(begun) == count
+    with pytest.raises(InputError, match="no run on cifar10 has the label 'depth=57'"):
+        evidence.main(["--dataset=cifar10", "--where=depth=57"])
+
+
 def _all(plans):
     return {cell.name: cell for plan in plans.values() for cell in plan.cells}.values()
 

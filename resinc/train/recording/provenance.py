@@ -49,6 +49,8 @@ def collect(
         "device_count": jax.device_count(),
         "processes": jax.process_count(),
         "replicas": replicas,
+        # These decide which kernels a GPU takes, and so its bits.
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **about,
     }

@@ -117,9 +117,27 @@ def test_a_copy_without_git_knows_its_commit_until_it_is_changed(tmp_path, monke
 
     monkeypatch.setattr(provenance, "_git", git)
     provenance.write_commit(tmp_path / "commit.json")
+    assert (provenance.commit(), provenance.is_dirty()) == ("a" * 40, False)
     monkeypatch.setattr(provenance, "_git", lambda *command: "")
     assert provenance.commit() == ""
     monkeypatch.setenv(provenance.RECORD, str(tmp_path / "commit.json"))
     assert (provenance.commit(), provenance.is_dirty()) == ("a" * 40, False)
     monkeypatch.setattr(provenance, "_code_hash", lambda: "other")
     assert (provenance.commit(), provenance.is_dirty()) == ("a" * 40, True)
+
+
+def test_a_copy_in_another_repository_knows_its_own_commit_until_it_is_changed(
+    tmp_path, monkeypatch
+):
+    provenance.write_commit(tmp_path / "commit.json")
+    own = json.loads((tmp_path / "commit.json").read_text())["commit"]
+
+    def another(*command):
+        return {"rev-parse": "b" * 40, "status": " M resinc/config.py"}[command[0]]
+
+    monkeypatch.setattr(provenance, "_git", another)
+    assert (provenance.commit(), provenance.is_dirty()) == ("b" * 40, True)
+    monkeypatch.setenv(provenance.RECORD, str(tmp_path / "commit.json"))
+    assert provenance.commit() == own
+    monkeypatch.setattr(provenance, "_code_hash", lambda: "other")
+    assert (provenance.commit(), provenance.is_dirty()) == ("b" * 40, True)
