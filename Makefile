@@ -134,7 +134,7 @@ curves-gpu:
 	$(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--dir $(DATA))
 
 # Every experiment on CIFAR-10 by short runs, SHARE of them at a time on GPU 0.
-SHARE ?= 0,0,0,0,0,0,0,0,0,0
+SHARE ?= 0,0,0,0,0
 evidence-gpu:
 	$(if $(DATA),TFDS_DATA_DIR=$(DATA)) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \
 		--steps-per-call 100 $(CHOSEN)

@@ -8,6 +8,7 @@ from experiments.gpu.packages import missing, use_carried
 # Word -> module whose `main(argv)` gives the exit status.
 WORK = {
     "bench": "experiments.benchmarks.gpu",
+    "kernels": "experiments.benchmarks.gpu_kernels",
     "curves": "experiments.gpu.curves",
     "evidence": "experiments.gpu.evidence",
     "carry": "experiments.gpu.carry",

@@ -41,10 +41,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dir", type=Path, help="TFDS directory that has CIFAR-10")
     parser.add_argument("--root", type=Path, help="folder of a sweep, of which runs are carried")
     parser.add_argument("--pieces", type=Path, help="folder of the pieces")
-    parser.add_argument("--most-mib", type=float, help="of a piece (default: 56, of runs 15)")
+    parser.add_argument("--most-mib", type=float, help="of a piece (default: 50, of runs 15)")
     args = parser.parse_args(argv)
     if args.what == "prepare":
-        prepare(args.packages.split(), args.dir, args.pieces or PIECES, args.most_mib or 56)
+        prepare(args.packages.split(), args.dir, args.pieces or PIECES, args.most_mib or 50)
     elif not args.root or not args.pieces:
         parser.error("runs are carried from or to --root, in --pieces")
     elif args.what == "out":
