@@ -57,7 +57,7 @@ class Piece(NamedTuple):
 
 
 def pieces(quick: bool = False) -> Iterator[Piece]:
-    """The comparisons first, then packed cells, steps of a call, and what TF32 gives."""
+    """The comparisons first, then packed cells, steps of a call, what same bits cost, and TF32."""
     cases, small = (TINY, TINY) if quick else (CASES, SMALL)
     peers = {"pytorch": ""} if quick else PEERS  # Eager: compiling takes minutes on a CPU.
     cells, steps = ((2,), (3,)) if quick else (CELLS, STEPS)
@@ -69,6 +69,8 @@ def pieces(quick: bool = False) -> Iterator[Piece]:
         for precision in reversed(exact):
             yield from (ours(case, small[case], precision, 1, k) for k in reversed(steps))
             yield from (ours(case, small[case], precision, n, steps[-1]) for n in cells)
+        work = small[case] | {"parallel.deterministic": False}
+        yield ours(case, work, "float32", 1, steps[-1], "ours, bits vary")
     for case in {} if quick else cases:
         yield from compared(case, cases[case], "tf32", peers)
 
@@ -81,8 +83,10 @@ def compared(case: str, work: dict[str, Any], precision: str, peers: Any) -> Ite
         yield Piece(key, given | {"calls": PENDING})
 
 
-def ours(case: str, work: dict[str, Any], precision: str, cells: int, steps: int) -> Piece:
-    key: dict[str, Any] = {"case": case, "precision": precision, "side": "ours"}
+def ours(
+    case: str, work: dict[str, Any], precision: str, cells: int, steps: int, side: str = "ours"
+) -> Piece:
+    key: dict[str, Any] = {"case": case, "precision": precision, "side": side}
     key |= {"cells": cells, "steps_per_call": steps}
     given = work | PRECISIONS[precision] | {"module": "ours", "cells": cells}
     calls = max(1, PENDING // steps)

@@ -46,7 +46,8 @@ def rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
         peers = [
             other["seconds"]
             for other in newest.values()
-            if (other["case"], other["precision"]) == (case, precision) and other["side"] != "ours"
+            if (other["case"], other["precision"]) == (case, precision)
+            and not other["side"].startswith("ours")
         ]
         fair = peers and side == "ours" and (cells, steps) == (1, 1)
         found.append(

@@ -34,7 +34,7 @@ def program_of(recipe: str, cells: int = 1, **fields: Any) -> tuple[Any, Any, An
 
     Of more than one cell they are members of the program, which differ in their seed.
     """
-    prepare_jax(deterministic=True)
+    prepare_jax(deterministic=fields.get("parallel.deterministic", True))
     from resinc.data.on_device import normalize
     from resinc.data.source import Examples, Resident
     from resinc.train.assemble import assemble

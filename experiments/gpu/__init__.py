@@ -1,5 +1,5 @@
-"""`python -m experiments.gpu bench | kernels | curves | evidence | carry`: for one GPU.
+"""`python -m experiments.gpu bench | kernels | weight-gradients | curves | evidence | carry`.
 
-Written for a machine that has Python, JAX, Flax, Optax, Orbax and PyTorch, and can fetch nothing:
-`carry` packs, elsewhere, what it lacks. See docs/gpu.md.
+Work for one GPU, on a machine that has Python, JAX, Flax, Optax, Orbax and PyTorch, and can fetch
+nothing: `carry` packs, elsewhere, what it lacks. See docs/gpu.md.
 """

@@ -9,6 +9,7 @@ from experiments.gpu.packages import missing, use_carried
 WORK = {
     "bench": "experiments.benchmarks.gpu",
     "kernels": "experiments.benchmarks.gpu_kernels",
+    "weight-gradients": "experiments.benchmarks.gpu_weight_gradients",
     "curves": "experiments.gpu.curves",
     "evidence": "experiments.gpu.evidence",
     "carry": "experiments.gpu.carry",
