@@ -133,7 +133,7 @@ bench-gpu:
 curves-gpu:
 	$(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--dir $(DATA))
 
-# Every experiment on CIFAR-10 by short runs, SHARE of them at a time on GPU 0.
+# Every experiment on CIFAR-10 by short runs, as many at a time as SHARE names GPUs.
 SHARE ?= 0,0,0,0,0
 evidence-gpu:
 	$(if $(DATA),TFDS_DATA_DIR=$(DATA)) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \

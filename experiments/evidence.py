@@ -73,6 +73,17 @@ STAGES = {
 }
 
 
+def narrowed(stage: Stage, where: str) -> Stage:
+    """Its runs that have a label; `where` is LABEL or LABEL=VALUE."""
+    label, equals, value = where.partition("=")
+
+    def only(labels: Labels) -> bool:
+        fits = label in labels and (not equals or str(labels[label]) == value)
+        return fits and stage.only(labels)
+
+    return Stage(stage.experiment, only)
+
+
 class Folders(NamedTuple):
     """Where runs and results lie.
 
@@ -138,25 +149,12 @@ def with_what_they_wait_for(chosen: Iterable[Cell], cells: Sequence[Cell]) -> li
     return [cell for cell in cells if cell.name in needed]
 
 
-def cells_of(stages: Iterable[Stage], plans: Mapping[str, Plan], where: str = "") -> list[Cell]:
-    """What stages run, each cell once, in their order.
-
-    Args:
-      stages: of the plans.
-      plans: by the names of their experiments.
-      where: a label that they have, or LABEL=VALUE; "": all.
-    """
-    label, equals, value = where.partition("=")
-
-    def wanted(labels: Labels) -> bool:
-        there = not where or label in labels
-        return there and (not equals or str(labels[label]) == value)
-
+def cells_of(stages: Iterable[Stage], plans: Mapping[str, Plan]) -> list[Cell]:
+    """What stages run, each cell once, in their order."""
     found: dict[str, Cell] = {}
     for name, only in stages:
         cells = plans[name].cells
-        chosen = [cell for cell in cells if only(cell.labels) and wanted(cell.labels)]
-        for cell in with_what_they_wait_for(chosen, cells):
+        for cell in with_what_they_wait_for([c for c in cells if only(c.labels)], cells):
             found.setdefault(cell.name, cell)
     return list(found.values())
 
@@ -237,7 +235,7 @@ def run_stages(
       stages: in their order.
       plans: by the names of their experiments.
       folders: of runs and reports.
-      args: `merge`, `where`, `workers`, `devices`, `pack` and `steps_per_call`, as they were typed.
+      args: `merge`, `workers`, `devices`, `pack` and `steps_per_call`, as they were typed.
       over: set once no further stage may begin.
     """
     failed = False
@@ -245,19 +243,18 @@ def run_stages(
         if over.is_set():
             break
         merged = stages[first : first + args.merge]
-        names = dict.fromkeys(name for name, _ in merged)
-        chosen = cells_of(merged, plans, args.where)
+        chosen = cells_of(merged, plans)
         if not chosen:
             continue
         if args.steps_per_call:  # Which changes no number, and no folder.
             more = {"steps_per_call": args.steps_per_call}
             chosen = [replace(cell, shared={**cell.shared, **more}) for cell in chosen]
-        name = merged[0].experiment
-        about = {"command": plans[name].command, "experiment": name}
+        experiments = list(dict.fromkeys(stage.experiment for stage in merged))
+        about = {"command": plans[experiments[0]].command, "experiment": experiments[0]}
         summary = run_sweep(
             chosen, folders.root, args.workers, args.devices, about=about, pack=args.pack
         )
-        for name in names:
+        for name in experiments:
             write_report(plans[name], folders)
         if summary.stopped_by and not over.is_set():
             return summary.exit_code
@@ -307,8 +304,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         named = ", ".join(dict.fromkeys(stage.experiment for stage in STAGES[args.dataset]))
         raise InputError(f"no experiment {args.only!r} on {args.dataset}: there are {named}")
     plans = {name: plan_of(name, folders.root, settings) for name, _ in stages}
-    if not cells_of(stages, plans, args.where):
-        raise InputError(f"no run on {args.dataset} has the label {args.where!r}")
+    if args.where:
+        stages = [narrowed(stage, args.where) for stage in stages]
+        if not cells_of(stages, plans):
+            raise InputError(f"no run on {args.dataset} has the label {args.where!r}")
     if args.report:
         for name in plans:
             write_report(plans[name], folders)

@@ -9,13 +9,13 @@ import gzip
 import json
 import re
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.benchmarks import ours
+from experiments.benchmarks.worker import timed
 from resinc.launch.local import visible_devices
 
 CALLS, TURNS = 5, 3
@@ -103,12 +103,8 @@ def main(argv: Sequence[str]) -> int:
     call, _ = ours.prepare(args.recipe, calls=CALLS, steps_per_call=args.steps_per_call, **fields)
     call()
     steps = CALLS * args.steps_per_call
-    turns = []
-    for _ in range(TURNS):
-        begun = time.perf_counter()
-        call()
-        turns.append((time.perf_counter() - begun) / steps)
-    print(f"a step takes {1000 * min(turns):.2f} ms at best of {TURNS} turns\n", flush=True)
+    best = min(timed(call, 1)["seconds"] for _ in range(TURNS)) / steps
+    print(f"a step takes {1000 * best:.2f} ms at best of {TURNS} turns\n", flush=True)
     print(markdown(list(_traced(call)), steps))
     return 0
 

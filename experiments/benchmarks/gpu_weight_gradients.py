@@ -7,12 +7,12 @@ network, with its distance from the sum in float64. XLA_FLAGS decides which kern
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.benchmarks.worker import timed
 from resinc.cli.jax_start import prepare_jax
 from resinc.launch.local import visible_devices
 
@@ -40,6 +40,15 @@ RESNET_20 = (
     *(Convolution(16, 32, 32), Convolution(16, 32, 64, 2), Convolution(8, 64, 64)),
 )
 PADS = ((1, 1), (1, 1))
+AROUND = ((0, 0), *PADS, (0, 0))
+
+
+def taps(padded: Any, out: int, stride: int) -> Iterator[Any]:
+    """What each of the 3x3 weights meets, of an image [b, h + 2, w + 2, c]: [b, out * out, c]."""
+    last = stride * (out - 1) + 1
+    for i, j in np.ndindex(SIZE, SIZE):
+        shift = padded[:, i : i + last : stride, j : j + last : stride]
+        yield shift.reshape(len(padded), out * out, -1)
 
 
 def forms(convolution: Convolution) -> dict[str, Callable]:
@@ -59,27 +68,24 @@ def forms(convolution: Convolution) -> dict[str, Callable]:
 
         return jax.vjp(forward, jnp.zeros(shape, x.dtype))[1](g)[0]
 
-    def taps(x):
-        padded = jnp.pad(x, ((0, 0), *PADS, (0, 0)))
-        last = stride * (out - 1) + 1
-        for i, j in np.ndindex(SIZE, SIZE):
-            shift = padded[:, i : i + last : stride, j : j + last : stride]
-            yield shift.reshape(len(x), out * out, c)
+    def shifts(x):
+        return list(taps(jnp.pad(x, AROUND), out, stride))
+
+    def patches(x):
+        return jnp.concatenate(shifts(x), axis=-1)
 
     def flat(g):
         return g.reshape(len(g), out * out, features)
 
     def per_image(x, g):
-        patches = jnp.concatenate(list(taps(x)), axis=-1)
-        return jnp.einsum("bpk,bpf->bkf", patches, flat(g)).sum(0).reshape(shape)
+        return jnp.einsum("bpk,bpf->bkf", patches(x), flat(g)).sum(0).reshape(shape)
 
     def per_image_and_tap(x, g):
-        parts = [jnp.einsum("bpc,bpf->bcf", tap, flat(g)).sum(0) for tap in taps(x)]
+        parts = [jnp.einsum("bpc,bpf->bcf", shift, flat(g)).sum(0) for shift in shifts(x)]
         return jnp.stack(parts).reshape(shape)
 
     def at_once(x, g):
-        patches = jnp.concatenate(list(taps(x)), axis=-1)
-        return jnp.einsum("bpk,bpf->kf", patches, flat(g)).reshape(shape)
+        return jnp.einsum("bpk,bpf->kf", patches(x), flat(g)).reshape(shape)
 
     return {
         "XLA": by_xla,
@@ -91,14 +97,11 @@ def forms(convolution: Convolution) -> dict[str, Callable]:
 
 def exact(x: np.ndarray, g: np.ndarray, stride: int) -> np.ndarray:
     """The same in float64."""
-    padded = np.pad(x.astype(np.float64), ((0, 0), *PADS, (0, 0)))
-    last = stride * (g.shape[1] - 1) + 1
-    flat = g.reshape(-1, g.shape[-1]).astype(np.float64)
-    found = np.zeros((SIZE, SIZE, x.shape[-1], g.shape[-1]))
-    for i, j in np.ndindex(SIZE, SIZE):
-        shift = padded[:, i : i + last : stride, j : j + last : stride]
-        found[i, j] = shift.reshape(-1, x.shape[-1]).T @ flat
-    return found
+    c, features = x.shape[-1], g.shape[-1]
+    flat = g.reshape(-1, features).astype(np.float64)
+    shifts = taps(np.pad(x.astype(np.float64), AROUND), g.shape[1], stride)
+    parts = [shift.reshape(-1, c).T @ flat for shift in shifts]
+    return np.reshape(parts, (SIZE, SIZE, c, features))
 
 
 def measured(convolution: Convolution, batch: int, calls: int) -> dict[str, tuple[float, float]]:
@@ -116,12 +119,11 @@ def measured(convolution: Convolution, batch: int, calls: int) -> dict[str, tupl
         with jax.default_matmul_precision("highest"):
             program = jax.jit(form).lower(*held).compile()
         deviation = np.abs(np.asarray(program(*held)) - right).max() / np.abs(right).max()
-        turns = []
-        for _ in range(TURNS):
-            begun = time.perf_counter()
-            results = [program(*held) for _ in range(calls)]
-            jax.block_until_ready(results)
-            turns.append((time.perf_counter() - begun) / calls)
+
+        def call(program: Callable = program) -> None:
+            jax.block_until_ready([program(*held) for _ in range(calls)])
+
+        turns = [timed(call, 1)["seconds"] / calls for _ in range(TURNS)]
         found[name] = statistics.median(turns), float(deviation)
     return found
 

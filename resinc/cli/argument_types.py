@@ -5,7 +5,6 @@ from pathlib import Path
 
 from resinc.errors import InputError
 from resinc.file_paths import read_path
-from resinc.launch.local import read_devices
 
 
 def path(text: str) -> Path:
@@ -18,6 +17,8 @@ def path(text: str) -> Path:
 
 def devices(text: str) -> tuple[str, ...]:
     """Names of CUDA devices, each as often as runs are to share it."""
+    from resinc.launch.local import read_devices  # 15 ms, of which other commands need nothing.
+
     try:
         return read_devices(text)
     except InputError as error:

@@ -95,9 +95,8 @@ def restore(record: Path, root: Path) -> bool:
             (part / name).write_bytes(content)
         sync_tree(part)
         os.replace(part, workdir)
-    with contextlib.suppress(
-        OSError
-    ):  # Another run lies there still, of an attempt that was killed.
+    # Not where another run lies there still, of an attempt that was killed.
+    with contextlib.suppress(OSError):
         part.parent.rmdir()
     return True
 

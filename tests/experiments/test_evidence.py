@@ -32,6 +32,11 @@ def plans_of(settings):
     return {name: plan_of(name, Path("x"), settings) for name in sorted(names)}
 
 
+def by_name(plans):
+    """name -> cell, of all experiments."""
+    return {cell.name: cell for plan in plans.values() for cell in plan.cells}
+
+
 @DATASETS
 def test_stages_together_run_every_cell_and_each_can_be_started(dataset, plans):
     left = {name: {cell.name for cell in p.cells} for name, p in plans[dataset].items()}
@@ -58,7 +63,7 @@ def test_cells_of_one_name_are_the_same_in_every_experiment(dataset, plans):
 def test_committed_records_are_of_clean_commits_and_of_the_runs_that_are_planned(kept, tmp_path):
     dataset, *steps = kept.removesuffix("-steps").split("-")
     settings = {"dataset": dataset, **({"steps": int(steps[0])} if steps else {})}
-    planned = {cell.name: cell for p in plans_of(settings).values() for cell in p.cells}
+    planned = by_name(plans_of(settings))
     records = sorted((RECORDS / kept).iterdir())
     assert records
     for path in records:
@@ -113,10 +118,11 @@ def test_merged_stages_are_one_sweep_with_each_run_once(tmp_path, monkeypatch, p
     words = ["--dataset=cifar10", f"--runs={tmp_path}", "--devices=0,0", "--merge=4"]
     assert evidence.main(words) == 0
     assert len(begun) == math.ceil(len(STAGES["cifar10"]) / 4)
+    planned = by_name(plans["cifar10"])
     for names in begun:
-        check_cells([cell for cell in _all(plans["cifar10"]) if cell.name in names])
+        check_cells([planned[name] for name in names])
         assert len(set(names)) == len(names)
-    assert set().union(*begun) == {cell.name for cell in _all(plans["cifar10"])}
+    assert set().union(*begun) == planned.keys()
     with pytest.raises(InputError, match="merge 0: at least 1 stage runs at a time"):
         evidence.main(["--merge=0"])
 
@@ -138,10 +144,6 @@ def test_a_label_chooses_runs_with_what_they_wait_for(only, where, count, tmp_pa
     assert len(begun) == count
     with pytest.raises(InputError, match="no run on cifar10 has the label 'depth=57'"):
         evidence.main(["--dataset=cifar10", "--where=depth=57"])
-
-
-def _all(plans):
-    return {cell.name: cell for plan in plans.values() for cell in plan.cells}.values()
 
 
 def test_where_every_run_of_a_stage_fails_no_other_is_begun(tmp_path, monkeypatch):
