@@ -126,17 +126,18 @@ bench: $(VENV)/.installed
 # command goes on. docs/gpu.md says what they need. BENCH_ONLY="resnet-20, bfloat16" measures some.
 LIMIT ?= 480
 GPU = $(or $(wildcard $(BIN)/python),$(PYTHON)) -m experiments.gpu
+AT = $(if $(DATA),TFDS_DATA_DIR=$(DATA))
 bench-gpu:
 	$(GPU) bench --limit-seconds $(LIMIT) $(if $(BENCH_ONLY),--only "$(BENCH_ONLY)")
 
 # The figure of He et al. 2015 by their whole protocol on CIFAR-10, SEEDS of a network in one program.
 curves-gpu:
-	$(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--dir $(DATA))
+	$(AT) $(GPU) curves --limit-seconds $(LIMIT) $(if $(SEEDS),--seeds $(SEEDS))
 
 # Every experiment on CIFAR-10 by short runs, as many at a time as SHARE names GPUs.
 SHARE ?= 0,0,0,0,0
 evidence-gpu:
-	$(if $(DATA),TFDS_DATA_DIR=$(DATA)) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \
+	$(AT) $(GPU) evidence --limit-seconds $(LIMIT) --devices $(SHARE) --merge 4 \
 		--steps-per-call 100 $(CHOSEN)
 
 # What a bare machine lacks, into build/gpu, where there is pip and CIFAR-10 (DATA: its directory).

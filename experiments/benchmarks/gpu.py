@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from experiments.benchmarks.gpu_table import markdown
 from experiments.benchmarks.harness import ROOT, Absent, Results, Worker
+from experiments.gpu.device import need_gpu
 from resinc.cores import available_cores
-from resinc.launch.local import visible_devices
 
 # Batches: of He et al. on CIFAR; what one GPU is usually given of photographs.
 SMALL: dict[str, dict[str, Any]] = {
@@ -123,9 +123,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a tiny size, also on a CPU")
     args = parser.parse_args(argv)
     ends = time.monotonic() + args.limit_seconds
-    if not args.quick and not visible_devices():
-        print("bench-gpu: JAX has no GPU here; --quick shows on a CPU whether it runs")
-        return 2
+    if not args.quick:
+        need_gpu("--quick shows on a CPU whether it runs")
     command = shlex.join(["python", "-m", "experiments.gpu", "bench", *argv])
     results = Results(args.out, "gpu")
     chosen = [piece for piece in pieces(args.quick) if args.only in piece.name]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from experiments.benchmarks import ours
 from experiments.benchmarks.worker import timed
-from resinc.launch.local import visible_devices
+from experiments.gpu.device import need_gpu
 
 CALLS, TURNS = 5, 3
 # What an XLA operation or a kernel is called -> what it does; the first that fits.
@@ -96,9 +96,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--steps-per-call", type=int, default=10)
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     args = parser.parse_args(argv)
-    if not visible_devices():
-        print("gpu kernels: JAX has no GPU here")
-        return 2
+    need_gpu()
     fields = dict(setting.split("=", 1) for setting in args.set)
     call, _ = ours.prepare(args.recipe, calls=CALLS, steps_per_call=args.steps_per_call, **fields)
     call()

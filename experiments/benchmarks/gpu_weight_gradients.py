@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.benchmarks.worker import timed
+from experiments.gpu.device import need_gpu
 from resinc.cli.jax_start import prepare_jax
-from resinc.launch.local import visible_devices
 
 SIZE, BATCH = 3, 128
 TURNS, CALLS = 5, 50
@@ -133,9 +133,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.gpu weight-gradients")
     parser.add_argument("--quick", action="store_true", help="a tiny batch, also on a CPU")
     args = parser.parse_args(argv)
-    if not args.quick and not visible_devices():
-        print("weight-gradients: JAX has no GPU here; --quick shows on a CPU whether it runs")
-        return 2
+    if not args.quick:
+        need_gpu("--quick shows on a CPU whether it runs")
     prepare_jax(deterministic=True)
     batch, calls = (2, 1) if args.quick else (BATCH, CALLS)
     names = list(forms(RESNET_20[0]))

@@ -7,6 +7,7 @@ in        such pieces, unpacked; a run that has ended here stays as it is
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tarfile
@@ -72,14 +73,15 @@ def _python(module: str, *words: str) -> None:
         raise InputError(f"python -m {module} ended with status {status}")
 
 
-def arrays_there() -> Path:
-    """The directory that has CIFAR-10 as arrays, joined from its pieces where need be.
+def provide_data() -> None:
+    """Point TFDS_DATA_DIR, where it is not set, at CIFAR-10 as it was carried; joins its pieces.
 
     Raises:
       InputError: pieces are missing or damaged.
     """
-    join(PIECES, DATA)
-    return DATA
+    if not os.environ.get("TFDS_DATA_DIR"):
+        join(PIECES, DATA)
+        os.environ["TFDS_DATA_DIR"] = str(DATA.resolve())
 
 
 def pack_runs(root: Path, pieces: Path, most: float) -> None:

@@ -7,14 +7,13 @@ then the other depths, then more seeds.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import evidence
-from experiments.gpu.carry import DATASET, arrays_there
-from resinc.launch.local import visible_devices
+from experiments.gpu.carry import DATASET, provide_data
+from experiments.gpu.device import need_gpu
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,15 +24,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--steps", type=int, default=64_000)
     parser.add_argument("--steps-per-call", type=int, default=100)
     parser.add_argument("--limit-seconds", type=float, default=480.0, help="of this call")
-    parser.add_argument("--dir", type=Path, help="TFDS directory (default: what was carried)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of everything")
     parser.add_argument("--cpu", action="store_true", help="go on without a GPU: for days")
     args = parser.parse_args(argv)
     ends = time.monotonic() + args.limit_seconds
-    if not args.cpu and not visible_devices():
-        print("curves-gpu: JAX has no GPU here; --cpu trains all the same, for days")
-        return 2
-    os.environ["TFDS_DATA_DIR"] = str((args.dir or arrays_there()).resolve())
+    if not args.cpu:
+        need_gpu("--cpu trains all the same, for days")
+    provide_data()
     words = [f"--dataset={DATASET}", "--only=degradation", f"--steps={args.steps}"]
     words += [f"--steps-per-call={args.steps_per_call}", f"--runs={args.runs}", "--workers=1"]
     status = 0

@@ -58,13 +58,6 @@ def test_a_missing_package_is_named_before_anything_starts(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_without_a_gpu_nothing_is_measured_in_earnest(tmp_path, capsys, fake, monkeypatch):
-    monkeypatch.setattr(gpu, "visible_devices", lambda: ())
-    assert gpu.main([f"--out={tmp_path}"]) == 2
-    assert "no GPU here" in capsys.readouterr().out
-    assert fake.started == 0
-
-
 def test_what_was_measured_is_not_measured_again(tmp_path, fake, capsys):
     names = [piece.name for piece in gpu.pieces(quick=True)]
     assert gpu.main(["--quick", f"--out={tmp_path}", f"--only={names[0]}"]) == 0

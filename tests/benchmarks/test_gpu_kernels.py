@@ -44,9 +44,3 @@ def test_kernels_of_the_gpu_are_counted_once_each_in_their_group():
     assert "| convolutions, gradient of the weights | 1.50 | 0 |" in text
     assert "| convolutions, gradient of the inputs | 0.50 | 0 |" in text
     assert text.endswith("| `wgrad_alg0_engine<float, 128>` | 1.50 | 0 |")
-
-
-def test_without_a_gpu_it_does_not_begin(monkeypatch, capsys):
-    monkeypatch.setattr(gpu_kernels, "visible_devices", lambda: ())
-    assert gpu_kernels.main([]) == 2
-    assert "no GPU here" in capsys.readouterr().out

@@ -62,10 +62,3 @@ def test_seeds_are_trained_in_one_program_and_once(tmp_path, monkeypatch):
     assert len(reported) == 4  # Of two stages, twice.
     after = [path.stat().st_mtime_ns for path in root.rglob("*.json") if path.name != "sweep.json"]
     assert set(after) <= set(before)
-
-
-def test_without_a_gpu_it_does_not_begin(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(curves, "visible_devices", lambda: ())
-    assert curves.main([f"--runs={tmp_path / 'runs'}"]) == 2
-    assert "no GPU here" in capsys.readouterr().out
-    assert not (tmp_path / "runs").exists()
