@@ -98,3 +98,16 @@ class Panel(NamedTuple):
         if any(value is not None for value in known):
             return False
         return not any(len(line.x) or line.dots for line in self.lines)
+
+    def without_empty_rows(self) -> "Panel":
+        """Of a dot plot: leave out the names for which there is nothing to see, if not all."""
+        seen = {y for line in self.lines for y in (*line.y, *(y for _, y in line.dots))}
+        kept = [row for row in range(len(self.names)) if row in seen]
+        if not kept:
+            return self
+        place: dict[float, int] = {row: i for i, row in enumerate(kept)}
+        lines = [
+            line._replace(y=[place[y] for y in line.y], dots=[(x, place[y]) for x, y in line.dots])
+            for line in self.lines
+        ]
+        return self._replace(lines=lines, names=[self.names[row] for row in kept])
