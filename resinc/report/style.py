@@ -48,8 +48,8 @@ td:not(.number) { min-width: 8rem; }
 }
 @media (min-width: 60rem) { td:first-child { white-space: nowrap; } }
 dl { margin: 0; }
-dl div { display: grid; grid-template-columns: 10rem 1fr; gap: 1rem; padding: .4rem 0; }
-dt { color: var(--soft); font-size: .9rem; line-height: 1.65rem; }
+dl div { display: grid; grid-template-columns: 13rem 1fr; gap: 1rem; padding: .4rem 0; }
+dt { overflow-wrap: anywhere; color: var(--soft); font-size: .9rem; line-height: 1.65rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .9rem; }
