@@ -29,10 +29,23 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Below 4x4 pixels XLA's convolution loses to one matrix product (2x2x64: 3.6 ms against 1.0), and
 # wherever the kernel is larger than the image (5x5 over 4x4 pixels: 12 to 24 times as slow).
 _FEW_PIXELS = 16
-# Columns that a matrix product wants: with fewer features, pixels and groups are joined.
+# Columns that a matrix product wants: with fewer features, pixels and groups are joined. Fewer than
+# it wants cost more than zeros in their place: 5x5x14 to 14 features, two pixels, 13.9 ms and 7.8.
 _COLUMNS = 32
 # Pixels that are; eight take longer than four even where there is one feature.
 _NEIGHBOURS = (4, 2)
+# Channels up to which pixels are joined: of more a pixel has enough to multiply.
+_FEW_CHANNELS = 16
+# Channels of an image, with which it wants more columns: 3x3x3 to 16 features takes 4.4 ms with 32,
+# 1.0 with 64.
+_IMAGE, _IMAGE_COLUMNS = 3, 64
+# XLA reads channels in fours, of joined pixels in twos, and any other number of them one by one:
+# 3x3x23 to 16 features takes 11.1 ms, with a channel of zeros 5.8; 5x5x23, 29.3 and 13.0. Three are
+# fast with some numbers of features (64: 3.6 ms) and not with others (80: 27).
+_CHANNELS, _CHANNELS_JOINED = 4, 2
+# Features, times columns of the kernel, up to which shifted copies of g cost less than those of an
+# image: 5x5x3 to 20 takes 11.3 ms and 11.2, to 80 it takes 52.7 and 16.6.
+_SHIFTED_FEATURES = 100
 
 
 def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: int) -> jax.Array:
@@ -47,9 +60,12 @@ def forward(x: jax.Array, kernel: jax.Array, stride: int, pads: Pads, groups: in
         return _patches(x, (kh, kw), (h, w), pads) @ kernel.reshape(-1, kernel.shape[-1])
     if winograd.suits(x.dtype, kernel.shape, stride, (x.shape[0], h, w)):
         return winograd.forward(x, kernel, pads)
-    for pixels in _NEIGHBOURS:
-        if stride == 1 and w % pixels == 0 and pixels * kernel.shape[-1] <= _COLUMNS:
-            return _side_by_side(x, kernel, (h, w), pads, pixels)
+    c = x.shape[-1]
+    columns = _IMAGE_COLUMNS if c == _IMAGE else _COLUMNS
+    for pixels in _NEIGHBOURS if stride == 1 and c <= _FEW_CHANNELS else ():
+        if w % pixels == 0 and pixels * kernel.shape[-1] <= columns:
+            return _side_by_side(x, kernel, (h, w), pads, pixels, columns)
+    x, kernel = _filled_up(x, kernel, _CHANNELS if c >= _IMAGE else 1)
     return lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
 
 
@@ -102,21 +118,41 @@ def _pad(x: jax.Array, pads: Pads) -> jax.Array:
     return lax.pad(x, zero, ((0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0)))
 
 
+def _filled_up(x: jax.Array, kernel: jax.Array, multiple: int) -> tuple[jax.Array, jax.Array]:
+    """Both with channels of zeros up to a multiple."""
+    more = -x.shape[-1] % multiple
+    if not more:
+        return x, kernel
+    zero = jnp.zeros((), x.dtype)
+    x = lax.pad(x, zero, (*[(0, 0, 0)] * 3, (0, more, 0)))
+    return x, jnp.pad(kernel, ((0, 0), (0, 0), (0, more), (0, 0)))
+
+
 def _side_by_side(
-    x: jax.Array, kernel: jax.Array, size: tuple[int, int], pads: Pads, pixels: int
+    x: jax.Array,
+    kernel: jax.Array,
+    size: tuple[int, int],
+    pads: Pads,
+    pixels: int,
+    columns: int,
 ) -> jax.Array:
-    """Stride 1, width a multiple of `pixels`: so many of a row as one, of all their features."""
+    """Stride 1, width a multiple of `pixels`: so many of a row as one, of all their features.
+
+    These and features of zeros make `columns`.
+    """
+    x, kernel = _filled_up(x, kernel, _CHANNELS_JOINED if x.shape[-1] > _IMAGE else 1)
     kh, kw, c, features = kernel.shape
-    last = pixels - 1
-    shifts = [jnp.pad(kernel, ((0, 0), (q, last - q), (0, 0), (0, 0))) for q in range(pixels)]
+    last, wide = pixels - 1, columns // pixels
+    around = ((0, 0), (0, wide - features))
+    shifts = [jnp.pad(kernel, ((0, 0), (q, last - q), *around)) for q in range(pixels)]
     y = lax.conv_general_dilated(
         x,
-        jnp.stack(shifts, axis=3).reshape(kh, kw + last, c, pixels * features),
+        jnp.stack(shifts, axis=3).reshape(kh, kw + last, c, columns),
         (1, pixels),
         pads,
         dimension_numbers=DIMENSIONS,
     )
-    return y.reshape(x.shape[0], *size, features)
+    return y.reshape(x.shape[0], *size, wide)[..., :features]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -127,7 +163,12 @@ def _kernel_gradient(
 
     Linear in x and in g, like the two it stands beside: its own gradients are theirs.
     """
-    one = _pointwise_kernel_gradient if shape[:2] == (1, 1) else _spatial_kernel_gradient
+    _, kw, c, features = shape
+    one = _spatial_kernel_gradient
+    if shape[:2] == (1, 1):
+        one = _pointwise_kernel_gradient
+    elif c <= _IMAGE and stride == 1 and kw * features > _SHIFTED_FEATURES:
+        one = _image_kernel_gradient
 
     # One member after the other under vmap: JAX would make it a convolution of groups, which takes
     # seconds.
@@ -164,6 +205,18 @@ def _pointwise_kernel_gradient(x, g, shape, stride, pads):
     else:
         y = jnp.matmul(x.T, g, preferred_element_type=jnp.float32)
     return y.reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _image_kernel_gradient(x, g, shape, stride, pads):
+    """Of few channels, with stride 1: a matrix product for each row of the kernel."""
+    kh, kw, c, features = shape
+    _, rows, columns, _ = g.shape
+    seen = _patches(x, (1, kw), (rows + kh - 1, columns), pads)
+    g = g.reshape(-1, features)
+    parts = (seen[:, i : i + rows].reshape(-1, kw * c).T for i in range(kh))
+    products = [jnp.matmul(part, g, preferred_element_type=jnp.float32) for part in parts]
+    return jnp.stack(products).reshape(shape)
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))

@@ -32,6 +32,11 @@ CASES = [
     ((6, 6), (64, 64), (3, 3), 1, "SAME", 8),  # Two blocks of four groups.
     ((6, 6), (6, 12), (3, 3), 2, "SAME", 6),
     ((4, 4), (8, 6), (1, 1), 1, "SAME", 2),
+    ((6, 7), (7, 40), (3, 3), 1, "SAME", 1),  # Seven channels are made eight.
+    ((6, 8), (5, 7), (5, 5), 1, "SAME", 1),  # Five six, and seven features eight.
+    ((5, 9), (3, 24), (5, 5), 1, "SAME", 1),  # Shifted copies of the image, not of g.
+    ((6, 8), (1, 60), (3, 3), 1, "SAME", 1),
+    ((9, 8), (3, 36), (5, 3), 1, "VALID", 1),
 ]
 
 
@@ -185,6 +190,27 @@ def test_a_kernel_larger_than_the_image_is_a_matrix_product(size, by_product):
     pads = ((2, 2), (2, 2))
     program = str(jax.make_jaxpr(lambda x, k: conv_cpu.forward(x, k, 1, pads, 1))(x, kernel))
     assert by_product == ("conv_general_dilated" not in program)
+
+
+@pytest.mark.parametrize(
+    ("channels", "features", "stride", "seen"),
+    [
+        (23, 40, 1, 24),
+        (22, 7, 2, 24),
+        (20, 16, 1, 20),
+        (3, 80, 1, 4),
+        (5, 16, 1, 6),  # Two pixels of a row as one.
+        (6, 16, 1, 6),
+        (3, 16, 1, 3),  # Four pixels.
+        (1, 60, 1, 1),
+    ],
+)
+def test_xla_is_given_as_many_channels_as_it_is_fast_with(channels, features, stride, seen):
+    x, kernel = draw((1, 8, 8, channels), (5, 5, channels, features))
+    pads = ((2, 2), (2, 2))
+    program = jax.make_jaxpr(lambda x, k: conv_cpu.forward(x, k, stride, pads, 1))(x, kernel)
+    (convolution,) = (e for e in program.eqns if e.primitive.name == "conv_general_dilated")
+    assert convolution.invars[0].aval.shape[-1] == seen
 
 
 @pytest.mark.parametrize("size", [7, 8])
