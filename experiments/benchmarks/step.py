@@ -9,6 +9,8 @@ CASES: dict[str, dict[str, Any]] = {
     "resnet-20": {"recipe": "configs/cifar.py:depth=20"},
     "resnet-56": {"recipe": "configs/cifar.py:depth=56"},
     "inception-20": {"recipe": "configs/cifar.py:network=inception-20"},
+    # With BatchNorm, and as wide as the experiments have it.
+    "nin": {"recipe": "configs/cifar.py:network=nin", "model.norm": "batch", "model.width": 80},
     # 64 pixels and 32 images, as SIGNS has them.
     "googlenet-bn": {"recipe": "configs/signs.py:network=googlenet-bn"},
     "signs-resnet-50": {"recipe": "configs/signs.py:recipe=taught"},

@@ -129,6 +129,27 @@ class GoogLeNet(nn.Module):
         return self.head(x), *others
 
 
+class NetworkInNetwork(nn.Module):
+    """Three mlpconv layers, with BatchNorm. Lin et al. 2013, section 4.2."""
+
+    def __init__(self, w: int, classes: int):
+        super().__init__()
+
+        def mlpconv(c: int, size: int, *widths: int) -> nn.Sequential:
+            sides = zip((c, *widths), widths, (size, 1, 1), strict=False)
+            return nn.Sequential(*(unit(before, after, k) for before, after, k in sides))
+
+        half = round(w / 2)
+        self.mlpconv1 = mlpconv(3, 5, w, round(5 * w / 6), half)
+        self.mlpconv2 = mlpconv(half, 5, w, w, w)
+        self.mlpconv3 = mlpconv(w, 3, w, w, classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.mlpconv1(x), 3, 2, ceil_mode=True)
+        x = F.avg_pool2d(self.mlpconv2(x), 3, 2, ceil_mode=True)
+        return (self.mlpconv3(x).mean((2, 3)),)
+
+
 class Staged(nn.Module):
     """A stem, stages of blocks, a head: the CIFAR family, ResNet-50, and that taught with SIGNS."""
 
@@ -162,6 +183,8 @@ def network(config: Any) -> nn.Module:
     spec = DATASETS[config.data.name]
     if config.model.name == "googlenet":
         return GoogLeNet(spec.image_shape[0], spec.num_classes)
+    if config.model.name == "nin":
+        return NetworkInNetwork(config.model.width, spec.num_classes)
     return Staged(config.model, spec.num_classes)
 
 
