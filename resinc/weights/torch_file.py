@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 import re
 import types
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,7 +62,12 @@ def read_torch(torch: Any, path: pathlib.Path, key: str = "") -> tuple[dict[str,
 def _load(torch: Any, path: pathlib.Path) -> Any:
     safe = getattr(torch.serialization, "safe_globals", None)
     try:
-        with safe(_beside_weights()) if safe else contextlib.nullcontext():
+        with (
+            safe(_beside_weights()) if safe else contextlib.nullcontext(),
+            warnings.catch_warnings(),
+        ):
+            # PyTorch 2.14 warns of the time it takes to check sparse tensors, which we refuse.
+            warnings.simplefilter("ignore")
             # weights_only: a pickle can otherwise run any code.
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # Each kind of foreign file fails in its own way, at length.
