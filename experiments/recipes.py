@@ -247,13 +247,12 @@ def report_of(
     """What an experiment makes of its rows, by its findings.
 
     The answer is what came out for the primary ones, of which there are several, or the first one.
-    Of networks that have not been trained dot plots show nothing, also no empty row.
     """
     several = sum(finding.primary for finding in findings) > 1
     return Report(
         title=title,
         answer=primary_outcomes(findings) if several else findings[0].text,
-        panels=[panel.without_empty_rows() for panel in panels],
+        panels=panels,
         findings=findings,
         caption=caption,
     )

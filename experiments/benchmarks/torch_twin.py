@@ -1,6 +1,7 @@
 """The same networks and the same step in PyTorch, channels last: the peer."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -136,8 +137,8 @@ class NetworkInNetwork(nn.Module):
         super().__init__()
 
         def mlpconv(c: int, size: int, *widths: int) -> nn.Sequential:
-            sides = zip((c, *widths), widths, (size, 1, 1), strict=False)
-            return nn.Sequential(*(unit(before, after, k) for before, after, k in sides))
+            sides = zip(pairwise((c, *widths)), (size, 1, 1), strict=True)
+            return nn.Sequential(*(unit(*pair, k) for pair, k in sides))
 
         half = round(w / 2)
         self.mlpconv1 = mlpconv(3, 5, w, round(5 * w / 6), half)

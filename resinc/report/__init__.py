@@ -41,7 +41,8 @@ def write(
 ) -> list[Path]:
     """Write figure.png, figure.pdf, table.md, runs.csv, index.html and report.json.
 
-    Panels for which no run is done are left out and named, unless all are.
+    Panels for which no run is done are left out and named, unless all are; rows of dot plots are
+    left out.
 
     Args:
       report: of the experiment.
@@ -61,7 +62,7 @@ def write(
     facts = measured(rows, about or {})
     if UNCOMMITTED in dict(facts).get("Code", ""):
         report = dataclasses.replace(report, notes=[*report.notes, NOT_REPRODUCIBLE])
-    report = _without_empty_panels(report)
+    report = _without_what_is_empty(report)
     wide, tall = (figure_lib.draw(report.panels, tall) for tall in (False, True))
     table = f"**{report.answer}**\n"
     table += "".join(f"\n{part.markdown()}" for part in tables(report))
@@ -84,10 +85,11 @@ def write(
     return [out_dir / name for name in FILES]
 
 
-def _without_empty_panels(report: Report) -> Report:
-    missing = [panel.title for panel in report.panels if panel.empty]
-    if len(missing) in (0, len(report.panels)):
+def _without_what_is_empty(report: Report) -> Report:
+    shown = [panel.without_empty_rows() for panel in report.panels if not panel.empty]
+    if not shown:
         return report
-    note = f"Left out of the figure, as no run for it is done: {'; '.join(missing)}."
-    shown = [panel for panel in report.panels if not panel.empty]
-    return dataclasses.replace(report, panels=shown, notes=[*report.notes, note])
+    notes = list(report.notes)
+    if missing := [panel.title for panel in report.panels if panel.empty]:
+        notes.append(f"Left out of the figure, as no run for it is done: {'; '.join(missing)}.")
+    return dataclasses.replace(report, panels=shown, notes=notes)

@@ -102,12 +102,16 @@ class Panel(NamedTuple):
     def without_empty_rows(self) -> "Panel":
         """Of a dot plot: leave out the names for which there is nothing to see, if not all."""
         seen = {y for line in self.lines for y in (*line.y, *(y for _, y in line.dots))}
-        kept = [row for row in range(len(self.names)) if row in seen]
-        if not kept:
+        missing = [row for row in range(len(self.names)) if row not in seen]
+        if len(missing) in (0, len(self.names)):
             return self
-        place: dict[float, int] = {row: i for i, row in enumerate(kept)}
+
+        def up(y: float) -> float:  # Also of what stands between rows.
+            return y - sum(row < y for row in missing)
+
         lines = [
-            line._replace(y=[place[y] for y in line.y], dots=[(x, place[y]) for x, y in line.dots])
+            line._replace(y=[*map(up, line.y)], dots=[(x, up(y)) for x, y in line.dots])
             for line in self.lines
         ]
-        return self._replace(lines=lines, names=[self.names[row] for row in kept])
+        names = [name for row, name in enumerate(self.names) if row not in missing]
+        return self._replace(lines=lines, names=names)

@@ -8,8 +8,10 @@ import pytest
 from experiments.benchmarks import gpu, ours
 from experiments.benchmarks.gpu_table import markdown, peak_of, rows
 from experiments.benchmarks.harness import read
+from experiments.gpu import device
 from resinc.data import DATASETS
 from resinc.data.dataset import find
+from resinc.errors import InputError
 from tests.experiments.bare import run_bare
 
 LINE = {"case": "resnet-20", "precision": "bfloat16", "cells": 1, "steps_per_call": 1}
@@ -56,6 +58,13 @@ def test_a_missing_package_is_named_before_anything_starts(tmp_path):
     assert done.returncode == 2
     assert "not installed here: ml-collections, tensorboardX; " in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_without_a_gpu_nothing_is_measured_in_earnest(tmp_path, fake, monkeypatch):
+    monkeypatch.setattr(device, "visible_devices", lambda: ())
+    with pytest.raises(InputError, match="no GPU here"):
+        gpu.main([f"--out={tmp_path}"])
+    assert fake.started == 0
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path, fake, capsys):

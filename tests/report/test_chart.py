@@ -1,5 +1,7 @@
 """What a figure shows, before it is drawn."""
 
+import pytest
+
 from resinc.report.chart import Line, Panel
 from resinc.report.panels import dots
 
@@ -17,6 +19,18 @@ def test_names_without_a_point_are_left_out_of_a_dot_plot():
     assert panel.lines[0].dots == [(0.25, 0), (0.75, 0), (4.0, 1)]
     assert panel.lines[1].y == [1]
     assert panel.lines[2] == lines[2]._replace(y=[], dots=[])
+
+
+def test_what_stands_between_rows_moves_with_them():
+    across = Line("published", "#000000", [1.0, 1.0], [-0.5, 2.5], dashed=True)
+    lines = [dots("", "#000000", [(), (), (4.0,)]), Line("", "#000000", [4.0, 4.0], [1.7, 2.3])]
+    panel = Panel("", "error", "", [*lines, across], names=["a", "b", "c"]).without_empty_rows()
+    assert panel.names == ["c"]
+    assert [list(line.y) for line in panel.lines] == [
+        [0],
+        [pytest.approx(-0.3), 2.3 - 2],
+        [-0.5, 0.5],
+    ]
 
 
 def test_where_no_network_is_trained_all_names_stay():

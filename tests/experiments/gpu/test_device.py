@@ -6,11 +6,7 @@ from experiments.gpu import __main__ as gpu
 from experiments.gpu import device
 
 
-@pytest.fixture(params=sorted(gpu.WORK.keys() - {"carry"}))
-def word(request):
-    return request.param
-
-
+@pytest.mark.parametrize("word", sorted(gpu.WORK.keys() - {"carry"}))
 def test_without_a_gpu_it_does_not_begin(word, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(device, "visible_devices", lambda: ())
