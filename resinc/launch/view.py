@@ -36,6 +36,7 @@ class SweepView:
         self._running: dict[str, tuple[Path, float, int]] = {}
         self._durations: list[float] = []
         self._waiting: dict[str, int] = {}
+        self._told: dict[str, int] = {}  # The most that were said of each reason.
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
@@ -66,10 +67,14 @@ class SweepView:
 
     def waiting(self, why: Mapping[str, int]) -> None:
         """Of cells in a queue, how many it holds back for which reason."""
-        if not self._console.is_terminal:
-            for reason in why.keys() - self._waiting.keys():
-                self.say(f"{self._number()} waiting   {_held_back(reason, why[reason])}")
-        self._waiting = dict(why)
+        told, self._waiting = self._told, dict(why)
+        self._told = {reason: max(count, told.get(reason, 0)) for reason, count in why.items()}
+        if self._console.is_terminal:
+            return
+        for reason, most in self._told.items():
+            # A cluster holds jobs back one after the other: more than were told of are news.
+            if most > told.get(reason, 0):
+                self.say(f"{self._number()} waiting   {_held_back(reason, most)}")
 
     def ended(self, name: str, state: str, detail: list[str]) -> None:
         _, begun, _ = self._running.pop(name)

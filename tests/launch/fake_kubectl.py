@@ -23,9 +23,24 @@ def write(path, value):
     whole.rename(path)
 
 
+def create(path, value):
+    """Whether it was not there; whoever lists it sees it whole."""
+    whole = path.with_name(f"{path.name}.{os.getpid()}")
+    whole.write_text(json.dumps(value))
+    try:
+        path.hardlink_to(whole)
+    except FileExistsError:
+        return False
+    finally:
+        whole.unlink()
+    return True
+
+
 def read(name, kind):
-    path = CLUSTER / f"{name}.{kind}"
-    return json.loads(path.read_text()) if path.exists() else None
+    try:
+        return json.loads((CLUSTER / f"{name}.{kind}").read_text())
+    except FileNotFoundError:
+        return None
 
 
 def names():
@@ -47,12 +62,9 @@ def apply(options):
         return
     for item in given["items"]:
         name = item["metadata"]["name"]
-        try:
-            (CLUSTER / f"{name}.jobset").touch(exist_ok=False)
-        except FileExistsError:
+        if not create(CLUSTER / f"{name}.jobset", item):
             print(f"jobset.jobset.x-k8s.io/{name} unchanged")
             continue
-        write(CLUSTER / f"{name}.jobset", item)
         subprocess.Popen(
             [sys.executable, __file__, "control", name],
             stdin=subprocess.DEVNULL,
