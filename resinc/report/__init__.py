@@ -41,8 +41,8 @@ def write(
 ) -> list[Path]:
     """Write figure.png, figure.pdf, table.md, runs.csv, index.html and report.json.
 
-    Panels for which no run is done are left out and named, unless all are; rows of dot plots are
-    left out.
+    Panels, and rows of dot plots, for which no run is done are left out and named, unless all
+    panels are.
 
     Args:
       report: of the experiment.
@@ -86,10 +86,17 @@ def write(
 
 
 def _without_what_is_empty(report: Report) -> Report:
-    shown = [panel.without_empty_rows() for panel in report.panels if not panel.empty]
-    if not shown:
+    if all(panel.empty for panel in report.panels):
         return report
+    shown, missing = [], []
+    for panel in report.panels:
+        if panel.empty:
+            missing.append(panel.title)
+            continue
+        shown.append(panel.without_empty_rows())
+        if names := [name for name in panel.names if name not in shown[-1].names]:
+            missing.append(f"{panel.title} ({', '.join(names)})")
     notes = list(report.notes)
-    if missing := [panel.title for panel in report.panels if panel.empty]:
+    if missing:
         notes.append(f"Left out of the figure, as no run for it is done: {'; '.join(missing)}.")
     return dataclasses.replace(report, panels=shown, notes=notes)

@@ -42,10 +42,13 @@ def test_heat_map_is_read_as_it_was_written():
     assert panel._replace(grid=panel.grid._replace(values=[[None]])).empty
 
 
-def test_a_panel_without_runs_is_named_and_left_out_unless_all_are(tmp_path):
+def test_panels_and_rows_without_runs_are_named_and_left_out_unless_all_are(tmp_path):
     empty = [report_lib.Panel(title, "step", "error") for title in ("early", "late")]
+    points = report_lib.Line("", "#000000", [0.5], [1])
+    rows = report_lib.Panel("at the end", "error", "", [points], names=["a", "b", "c"])
     for panels, shown, named in (
         ([empty[0], invented.MAP, empty[1]], [invented.MAP.title], "early; late"),
+        ([rows, empty[1]], ["at the end"], "at the end (a, c); late"),
         (empty, ["early", "late"], ""),
     ):
         report_lib.write(invented.report(panels=panels), [], tmp_path)
