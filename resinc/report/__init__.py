@@ -94,7 +94,7 @@ def _without_what_is_empty(report: Report) -> Report:
             missing.append(panel.title)
             continue
         shown.append(panel.without_empty_rows())
-        if names := [name for name in panel.names if name not in shown[-1].names]:
+        if names := [f"'{name}'" for name in panel.names if name not in shown[-1].names]:
             missing.append(f"{panel.title} ({', '.join(names)})")
     notes = list(report.notes)
     if missing:
