@@ -13,7 +13,7 @@ from resinc.launch.cell import Cell
 from resinc.registry import lookup
 from resinc.report import Panel, Report, Row
 from resinc.report.arms import PILOT, Arm
-from resinc.report.outcome import Finding, primary_outcomes
+from resinc.report.outcome import Finding, outcomes
 from resinc.runs.cell import Label
 
 PILOT_SEED = 100  # Of no run that is judged: what is chosen on a seed looks better on that seed.
@@ -246,12 +246,19 @@ def report_of(
 ) -> Report:
     """What an experiment makes of its rows, by its findings.
 
-    The answer is what came out for the primary ones, of which there are several, or the first one.
+    The answer is what came out for the primary ones, of which there are several, or the first one;
+    in place of the runs that the first one lacks, what came out for all.
     """
-    several = sum(finding.primary for finding in findings) > 1
+    first, primary = findings[0], [finding for finding in findings if finding.primary]
+    if len(primary) > 1:
+        answer = outcomes(primary)
+    elif len(findings) > 1 and first.unfinished:
+        answer = outcomes(findings)
+    else:
+        answer = first.text
     return Report(
         title=title,
-        answer=primary_outcomes(findings) if several else findings[0].text,
+        answer=answer,
         panels=panels,
         findings=findings,
         caption=caption,

@@ -39,7 +39,7 @@ class Pair(NamedTuple):
     @property
     def unfinished(self) -> bool:
         """Whether either lacks runs, so that nothing has been repeated yet."""
-        return self.published.unfinished or self.again.unfinished
+        return self.published.finding.unfinished or self.again.finding.unfinished
 
     @property
     def differs(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from resinc.report.archive import Result
-from resinc.report.outcome import UNFINISHED, Finding, Outcome
+from resinc.report.outcome import Finding, Outcome
 from resinc.report.question import DATASETS, Question, Stated
 
 NOT_RUN = "not run yet"
@@ -29,14 +29,9 @@ class Found(NamedTuple):
     result: Result
 
     @property
-    def unfinished(self) -> bool:
-        """Whether runs are missing, rather than clear."""
-        return self.finding.outcome == Outcome.UNDECIDED and UNFINISHED in self.finding.told
-
-    @property
     def outcome(self) -> tuple[str, str]:
         """(outcome, what follows it)."""
-        return self.finding.outcome, f" ({UNFINISHED_RUNS})" * self.unfinished
+        return self.finding.outcome, f" ({UNFINISHED_RUNS})" * self.finding.unfinished
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ def matrix(questions: Sequence[Question], results: Sequence[Result]) -> list[Gro
             found.setdefault(place, []).append(Found(finding, result))
     # Of a sweep that was not meant for them, where another one decides.
     for place, group in found.items():
-        found[place] = [one for one in group if not one.unfinished] or group[:1]
+        found[place] = [one for one in group if not one.finding.unfinished] or group[:1]
 
     def entry(stated: Stated) -> Entry:
         by_set = {name: found[stated.id, name] for name in DATASETS if (stated.id, name) in found}

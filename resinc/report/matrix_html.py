@@ -165,7 +165,7 @@ def _told(found: Found) -> str:
     before = described([("Rule", rule), ("Measured", finding.told)])
     command = [("Command", facts["Command"])] if facts.get("Command") else []
     after = described([*command, ("Provenance", origin or "unknown")])
-    badge = _word(finding.outcome, f" ({UNFINISHED_RUNS})" * found.unfinished)
+    badge = _word(finding.outcome, f" ({UNFINISHED_RUNS})" * finding.unfinished)
     return (
         f"<h3>{html.escape(result.report.title)} {badge}</h3>\n"
         + (f"<ul>{parts}</ul>\n" if parts else "")

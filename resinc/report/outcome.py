@@ -53,6 +53,11 @@ class Finding:
         """e.g. "56-layer plain networks end at ...: 76.0 points more (...). Supported."."""
         return f"{self.told} {str(self.outcome).capitalize()}."
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is undecided because runs are missing."""
+        return self.outcome == Outcome.UNDECIDED and UNFINISHED in self.told
+
 
 def among_all(findings: Sequence[Finding], count: int = 0) -> list[Finding]:
     """Withdraw what a primary finding says by itself, but not as one of so many (Holm 1979).
@@ -87,9 +92,9 @@ def among_all(findings: Sequence[Finding], count: int = 0) -> list[Finding]:
     return [judged(finding) for finding in findings]
 
 
-def primary_outcomes(findings: Sequence[Finding]) -> str:
+def outcomes(findings: Sequence[Finding]) -> str:
     """e.g. "A deep plain network trains worse: supported. With shortcuts it does not: ..."."""
-    return " ".join(f"{capital(f.sentence)}: {f.outcome}." for f in findings if f.primary)
+    return " ".join(f"{capital(finding.sentence)}: {finding.outcome}." for finding in findings)
 
 
 def capital(text: str) -> str:

@@ -57,3 +57,12 @@ def test_partial_results_are_written(tmp_path):
     partial = interrupted(rows())[5:20]
     report.write(nin.report(partial), partial, tmp_path)
     assert "nin.mlpconv" in (tmp_path / "table.md").read_text()
+
+
+def test_answer_tells_of_both_while_the_first_lacks_runs():
+    whole = rows(7.0, 8.0)
+    assert nin.report(whole).answer.startswith("Networks of wider convolutions end at ")
+    assert nin.report(interrupted(whole)).answer == (
+        "Mlpconv beats a wider convolution at equal multiply-adds: undecided. Global average "
+        "pooling narrows the gap between training and test against a dense head: undecided."
+    )
