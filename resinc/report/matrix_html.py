@@ -11,7 +11,7 @@ from resinc.report import figure as figure_lib
 from resinc.report.archive import Result
 from resinc.report.chart import GRID_CAPTION, Panel
 from resinc.report.glossary import GLOSSARY, MEANINGS
-from resinc.report.matrix import NOT_RUN, UNFINISHED_RUNS, Entry, Found, Group, tally
+from resinc.report.matrix import NOT_RUN, Entry, Found, Group, tally
 from resinc.report.outcome import Outcome, capital
 from resinc.report.page import data_url, described, scrolling, sentence
 from resinc.report.question import DATASETS
@@ -165,7 +165,7 @@ def _told(found: Found) -> str:
     before = described([("Rule", rule), ("Measured", finding.told)])
     command = [("Command", facts["Command"])] if facts.get("Command") else []
     after = described([*command, ("Provenance", origin or "unknown")])
-    badge = _word(finding.outcome, f" ({UNFINISHED_RUNS})" * finding.unfinished)
+    badge = _word(*found.outcome)
     return (
         f"<h3>{html.escape(result.report.title)} {badge}</h3>\n"
         + (f"<ul>{parts}</ul>\n" if parts else "")

@@ -10,6 +10,7 @@ from resinc.data.image_files.streamed import Share, Streamed
 from resinc.data.image_files.view import EvaluationView, TrainingView
 from resinc.data.order import batch_indices
 from resinc.errors import InputError
+from tests.background import wait_for
 from tests.data.pictures import folder, html
 
 
@@ -144,9 +145,7 @@ def test_no_more_is_read_ahead_than_said():
     with streamed(images, 10, ahead=3) as source:
         for step in range(5):
             source.batch(step)
-        deadline = time.monotonic() + 60
-        while images.read_count < 80 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: images.read_count >= 80)
         time.sleep(0.05)
         assert images.read_count == (5 + 3) * 10
         assert len(source._begun) == 3

@@ -18,15 +18,12 @@ ALLOWED = {"--dry-run=server", "--filename=-"}
 
 
 def write(path, value):
-    whole = path.with_name(f"{path.name}.{os.getpid()}")
-    whole.write_text(json.dumps(value))
-    whole.rename(path)
+    beside(path, value).rename(path)
 
 
 def create(path, value):
     """Whether it was not there; whoever lists it sees it whole."""
-    whole = path.with_name(f"{path.name}.{os.getpid()}")
-    whole.write_text(json.dumps(value))
+    whole = beside(path, value)
     try:
         path.hardlink_to(whole)
     except FileExistsError:
@@ -34,6 +31,13 @@ def create(path, value):
     finally:
         whole.unlink()
     return True
+
+
+def beside(path, value):
+    """A file that holds the value, to be put in the place of the path at once."""
+    whole = path.with_name(f"{path.name}.{os.getpid()}")
+    whole.write_text(json.dumps(value))
+    return whole
 
 
 def read(name, kind):

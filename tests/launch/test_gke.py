@@ -29,8 +29,8 @@ from resinc.runs import host
 from resinc.runs.log import last_words
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.status import CellState, state_of, write_status
+from tests.background import LONG, in_background, wait_for
 from tests.launch import jobset_schema
-from tests.launch.background import LONG, in_background, wait_for
 from tests.launch.test_sweep import cells, pack_command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent

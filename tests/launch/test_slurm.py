@@ -24,8 +24,8 @@ from resinc.launch.sweep import run_sweep
 from resinc.report import read_rows
 from resinc.runs.queue import Ticket, read_ticket, write_ticket
 from resinc.runs.status import CellState, state_of, write_status
+from tests.background import LONG, in_background, wait_for
 from tests.launch import slurm
-from tests.launch.background import LONG, in_background, wait_for
 from tests.launch.test_sweep import cells, command, pack_command, runs, sweep
 
 ROOT = Path(__file__).parent.parent.parent

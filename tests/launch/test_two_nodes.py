@@ -13,7 +13,7 @@ from resinc.cli import main
 from resinc.runs.provenance import read_provenance
 from resinc.runs.status import CellState, state_of
 from resinc.train.loop import train
-from tests.launch.background import in_background, wait_for
+from tests.background import in_background, wait_for
 from tests.launch.conftest import ROOT
 from tests.launch.slurm import NODES
 from tests.train.runs import assert_same_end, config, metrics

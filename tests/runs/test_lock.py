@@ -16,6 +16,7 @@ from resinc.runs import holder, host, lock
 from resinc.runs.files import read_object, write_json
 from resinc.runs.holder import Holder, read_holder
 from resinc.runs.lock import held, is_held
+from tests.background import wait_for
 
 pytestmark = pytest.mark.crash("two processes on one folder, of one host or of two")
 
@@ -211,9 +212,7 @@ def test_container_beside_this_one_is_not_judged_by_its_process_number(
 def test_sign_of_life_is_shown_while_it_is_held(tmp_path):
     with held(tmp_path):
         first = read_holder(tmp_path).time
-        deadline = time.monotonic() + 60
-        while read_holder(tmp_path).time == first and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: read_holder(tmp_path).time != first)
         assert read_holder(tmp_path).time > first
 
 
